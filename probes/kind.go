@@ -1,0 +1,68 @@
+package probes
+
+import (
+	"fmt"
+	"time"
+)
+
+// SecretRef says where a secret is kept; exactly one of its fields is set. The secret itself never stands in a profile.
+type SecretRef struct {
+	Env     string   `yaml:"env,omitempty" jsonschema:"description=name of an environment variable"`
+	File    string   `yaml:"file,omitempty" jsonschema:"description=path of a file that holds nothing else"`
+	Secret  string   `yaml:"secret,omitempty" jsonschema:"description=namespace/name/key of a Kubernetes Secret"`
+	Command []string `yaml:"command,omitempty" jsonschema:"description=argv of a command that prints the secret"`
+}
+
+// IsZero reports whether no place is named.
+func (r SecretRef) IsZero() bool {
+	return r.Env == "" && r.File == "" && r.Secret == "" && len(r.Command) == 0
+}
+
+// String says where the secret is kept, never what it is.
+func (r SecretRef) String() string {
+	switch {
+	case r.Env != "":
+		return "environment variable " + r.Env
+	case r.File != "":
+		return "file " + r.File
+	case r.Secret != "":
+		return "secret " + r.Secret
+	case len(r.Command) > 0:
+		return "command " + r.Command[0]
+	}
+	return "nowhere"
+}
+
+// Validate reports whether exactly one place is named.
+func (r SecretRef) Validate() error {
+	places := 0
+	for _, set := range []bool{r.Env != "", r.File != "", r.Secret != "", len(r.Command) > 0} {
+		if set {
+			places++
+		}
+	}
+	if places != 1 {
+		return fmt.Errorf("a secret is kept in exactly one place: {env: NAME}, {file: PATH}, {secret: namespace/name/key} or {command: [argv…]}")
+	}
+	return nil
+}
+
+// Credential is a user name and password, by reference.
+type Credential struct {
+	Username SecretRef `yaml:"username"`
+	Password SecretRef `yaml:"password"`
+}
+
+// KindInfo describes a kind of probe to whoever reads, validates or documents a profile.
+type KindInfo struct {
+	Name       string        // as a profile writes it: "kubernetes.nodes"
+	About      string        // one sentence: what it asks, and where its evidence comes from
+	Connection string        // the connection it asks over; empty for none
+	OnChange   bool          // whether its answers come from a watch
+	Every      time.Duration // default interval
+	Timeout    time.Duration // default deadline
+	Confirm    int           // default number of failures in a row that flip a pass
+	// Params returns a pointer to a new parameter struct with yaml tags, filled with its defaults. If the struct has a method
+	// Validate() error, it is called after decoding.
+	Params func() any
+}

@@ -1,0 +1,35 @@
+package probes
+
+import (
+	"math/big"
+	"strings"
+)
+
+// Percent returns part of whole in percent, rounded down; 0 when whole is 0.
+func Percent(part, whole *big.Rat) int {
+	if whole.Sign() == 0 {
+		return 0
+	}
+	q := new(big.Rat).Quo(part, whole)
+	q.Mul(q, big.NewRat(100, 1))
+	return int(new(big.Int).Quo(q.Num(), q.Denom()).Int64())
+}
+
+// FormatRat writes a number exactly: as a decimal where that ends, else as a fraction.
+func FormatRat(r *big.Rat) string {
+	if r == nil {
+		return "0"
+	}
+	if digits, exact := r.FloatPrec(); exact {
+		return r.FloatString(digits)
+	}
+	return r.RatString()
+}
+
+func joinIDs(ids []ID) string {
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = string(id)
+	}
+	return strings.Join(words, ", ")
+}
