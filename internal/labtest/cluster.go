@@ -2,6 +2,8 @@ package labtest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -83,7 +85,7 @@ func (l *Lab) startEtcd(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return url, p.await(ctx, func(ctx context.Context) error { return get(ctx, url+"/health") })
+	return url, p.await(ctx, func(ctx context.Context) error { return l.get(ctx, url+"/health") })
 }
 
 // startAPIServer starts it and makes the lab's own clients.
@@ -185,13 +187,20 @@ func (l *Lab) Kube() kubernetes.Interface { return l.kube }
 // Dynamic is a client for any resource, with all rights, as Kube.
 func (l *Lab) Dynamic() dynamic.Interface { return l.dynamic }
 
-// get asks a URL and wants 200.
-func get(ctx context.Context, url string) error {
+// get asks a URL and wants 200. It verifies certificates, with the lab's authority
+// once there is one.
+func (l *Lab) get(ctx context.Context, url string) error {
+	transport := &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
+	defer transport.CloseIdleConnections()
+	if l.pki != nil {
+		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+		transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(l.pki.caPEM)
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return fmt.Errorf("asking %s: %w", url, err)
 	}
-	client := http.Client{Timeout: 5 * time.Second}
+	client := http.Client{Transport: transport, Timeout: 5 * time.Second}
 	response, err := client.Do(request)
 	if err != nil {
 		return err

@@ -179,7 +179,7 @@ func WaitFor(ctx context.Context, what string, within, every time.Duration, ask 
 	defer cancel()
 	for {
 		ok, err := ask(ctx)
-		if ok && err == nil {
+		if ok {
 			return nil
 		}
 		select {

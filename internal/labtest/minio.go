@@ -1,0 +1,59 @@
+package labtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// MinIO is the running object storage.
+type MinIO struct {
+	URL       string
+	AccessKey string
+	SecretKey string
+	data      string
+}
+
+// startMinIO starts object storage without its console.
+func (l *Lab) startMinIO(ctx context.Context) error {
+	port, err := l.ports.free()
+	if err != nil {
+		return err
+	}
+	console, err := l.ports.free()
+	if err != nil {
+		return err
+	}
+	m := &MinIO{URL: "http://" + loopback(port), AccessKey: "lab", SecretKey: rand.Text(), data: filepath.Join(l.dir, "minio")}
+	if err := os.Mkdir(m.data, 0o700); err != nil {
+		return fmt.Errorf("making the folder of MinIO: %w", err)
+	}
+	p, err := l.run(server{
+		name: "minio",
+		args: []string{"server", "--address=" + loopback(port), "--console-address=" + loopback(console), m.data},
+		env: []string{
+			"MINIO_ROOT_USER=" + m.AccessKey, "MINIO_ROOT_PASSWORD=" + m.SecretKey,
+			"MINIO_BROWSER=off", "MINIO_UPDATE=off", "MINIO_CALLHOME_ENABLE=off", "HOME=" + l.dir,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	l.minio = m
+	return p.await(ctx, func(ctx context.Context) error { return l.get(ctx, m.URL+"/minio/health/ready") })
+}
+
+// MinIO returns the object storage, or nil when the lab has none.
+func (l *Lab) MinIO() *MinIO { return l.minio }
+
+// Bucket makes a bucket.
+func (m *MinIO) Bucket(name string) error {
+	// On a single drive a bucket is a folder.
+	if err := os.Mkdir(filepath.Join(m.data, name), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("making the bucket %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package labtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// ScrapeJob is a job of Prometheus with fixed targets.
+type ScrapeJob struct {
+	Name    string
+	Targets []string // host:port
+	Path    string   // /metrics when empty
+}
+
+// startPrometheus starts it with the jobs, scraped each second.
+func (l *Lab) startPrometheus(ctx context.Context, jobs []ScrapeJob) error {
+	port, err := l.ports.free()
+	if err != nil {
+		return err
+	}
+	jobs = append([]ScrapeJob{{Name: "prometheus", Targets: []string{loopback(port)}}}, jobs...)
+	text, err := scrapeConfig(jobs)
+	if err != nil {
+		return err
+	}
+	config, err := l.file("prometheus.yml", text)
+	if err != nil {
+		return err
+	}
+	p, err := l.run(server{name: "prometheus", args: []string{
+		"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(l.dir, "prometheus"),
+		"--web.listen-address=" + loopback(port),
+	}})
+	if err != nil {
+		return err
+	}
+	l.prometheus = loopback(port)
+	return p.await(ctx, func(ctx context.Context) error { return l.get(ctx, "http://"+loopback(port)+"/-/ready") })
+}
+
+// scrapeConfig is Prometheus' configuration for the jobs.
+func scrapeConfig(jobs []ScrapeJob) (string, error) {
+	var text strings.Builder
+	text.WriteString("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n")
+	for _, job := range jobs {
+		if job.Name == "" || len(job.Targets) == 0 {
+			return "", errors.New("configuring Prometheus: a job needs a name and targets")
+		}
+		if job.Path == "" {
+			job.Path = "/metrics"
+		}
+		// JSON's strings and lists are YAML's too.
+		targets, err := json.Marshal(job.Targets)
+		if err != nil {
+			return "", fmt.Errorf("configuring Prometheus: %w", err)
+		}
+		fmt.Fprintf(&text, "- {job_name: %q, metrics_path: %q, static_configs: [{targets: %s}]}\n", job.Name, job.Path, targets)
+	}
+	return text.String(), nil
+}
+
+// Prometheus is the host:port of the running Prometheus, or "" when the lab has
+// none.
+func (l *Lab) Prometheus() string { return l.prometheus }
