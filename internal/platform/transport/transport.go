@@ -1,0 +1,71 @@
+// Package transport makes the HTTP transports that every connection of a platform goes out over: TLS always verified, every wait bounded,
+// every body limited, and in read-only mode a guard that lets nothing out but reads.
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Limits of one exchange. Deadlines of whole calls come from the caller's context.
+const (
+	dialTimeout     = 10 * time.Second
+	headerTimeout   = 30 * time.Second
+	maxHeaderBytes  = 1 << 20
+	DefaultMaxBody  = 8 << 20
+	KubernetesLimit = 64 << 20
+)
+
+// DialFunc opens a connection as [net.Dialer.DialContext] does.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Options are the settings of [New] and [Wrap]; the zero value is a transport that may write.
+type Options struct {
+	Dial       DialFunc       // nil for the machine's own
+	Roots      *x509.CertPool // nil for the machine's own
+	ReadOnly   bool           // lets nothing out but reads
+	Kubernetes bool           // knows what reading means to a Kubernetes API server
+	MaxBody    int64          // of one answer; 0 for DefaultMaxBody
+}
+
+// New returns a transport. It honours HTTPS_PROXY and NO_PROXY unless a Dial of its own was given.
+func New(o Options) http.RoundTripper {
+	t := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots},
+		TLSHandshakeTimeout:    dialTimeout,
+		ResponseHeaderTimeout:  headerTimeout,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConnsPerHost:    4,
+		ForceAttemptHTTP2:      true,
+	}
+	if o.Dial != nil {
+		t.Proxy, t.DialContext = nil, o.Dial
+	}
+	return Wrap(t, o)
+}
+
+// Wrap puts the limits, and in read-only mode the guard, before a transport that somebody else made.
+func Wrap(next http.RoundTripper, o Options) http.RoundTripper {
+	limit := o.MaxBody
+	if limit <= 0 {
+		limit = DefaultMaxBody
+	}
+	next = limiter{next: next, limit: limit}
+	if o.ReadOnly {
+		next = guard{next: next, kubernetes: o.Kubernetes}
+	}
+	return next
+}
+
+// Client returns a client over a transport that neither follows redirects nor keeps cookies: where a question is answered elsewhere is
+// itself an answer.
+func Client(t http.RoundTripper) *http.Client {
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
