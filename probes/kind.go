@@ -1,9 +1,15 @@
 package probes
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
+
+// ErrNoSecret is within the error of resolving a reference to a secret that is not there: the variable is not set, the file or the key
+// does not exist, or it is empty. A secret that may not be read is another error.
+var ErrNoSecret = errors.New("there is no such secret")
 
 // SecretRef says where a secret is kept; exactly one of its fields is set. The secret itself never stands in a profile.
 type SecretRef struct {
@@ -31,6 +37,38 @@ func (r SecretRef) String() string {
 		return "command " + r.Command[0]
 	}
 	return "nowhere"
+}
+
+// Request says how a person looks whether the secret is there, without showing it.
+func (r SecretRef) Request() Request {
+	repeat := "false # no place is named"
+	switch {
+	case r.Env != "":
+		repeat = fmt.Sprintf("test -n \"$%s\" && echo set", r.Env)
+	case r.File != "":
+		repeat = "wc -c " + quoteShell(r.File)
+	case r.Secret != "":
+		parts := append(strings.SplitN(r.Secret, "/", 3), "", "", "")
+		repeat = fmt.Sprintf("kubectl describe secret -n %s %s # key %s", quoteShell(parts[0]), quoteShell(parts[1]), parts[2])
+	case len(r.Command) > 0:
+		words := make([]string, len(r.Command))
+		for i, word := range r.Command {
+			words[i] = quoteShell(word)
+		}
+		repeat = strings.Join(words, " ") + " | wc -c"
+	}
+	return Request{Source: r.String(), Repeat: repeat}
+}
+
+// quoteShell quotes a word for a POSIX shell where that is needed.
+func quoteShell(word string) string {
+	plain := func(c rune) bool {
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_./:=@%+,", c)
+	}
+	if word != "" && strings.IndexFunc(word, func(c rune) bool { return !plain(c) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // Validate reports whether exactly one place is named.

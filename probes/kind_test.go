@@ -1,0 +1,27 @@
+package probes_test
+
+import (
+	"testing"
+
+	"github.com/254carbon/gonogo/probes"
+)
+
+func TestSecretRefRequest(t *testing.T) {
+	for _, test := range []struct {
+		ref  probes.SecretRef
+		want probes.Request
+	}{
+		{probes.SecretRef{Env: "TOKEN"}, probes.Request{Source: "environment variable TOKEN", Repeat: `test -n "$TOKEN" && echo set`}},
+		{probes.SecretRef{File: "/run/it's"}, probes.Request{Source: "file /run/it's", Repeat: `wc -c '/run/it'\''s'`}},
+		{probes.SecretRef{Secret: "registry/robot/password"}, probes.Request{
+			Source: "secret registry/robot/password", Repeat: "kubectl describe secret -n registry robot # key password",
+		}},
+		{probes.SecretRef{Secret: "odd"}, probes.Request{Source: "secret odd", Repeat: "kubectl describe secret -n odd '' # key "}},
+		{probes.SecretRef{Command: []string{"pass", "show", "a b"}}, probes.Request{Source: "command pass", Repeat: "pass show 'a b' | wc -c"}},
+		{probes.SecretRef{}, probes.Request{Source: "nowhere", Repeat: "false # no place is named"}},
+	} {
+		if got := test.ref.Request(); got != test.want {
+			t.Errorf("%+v: got %+v, want %+v", test.ref, got, test.want)
+		}
+	}
+}
