@@ -37,6 +37,13 @@ type Pods interface {
 	Watch(r schema.GroupVersionResource, wake func()) (stop func())
 }
 
+// Cluster reads everything that the probes of this package look at. Its Watch is the same whichever interface it is reached through.
+type Cluster interface {
+	Objects
+	Nodes
+	Pods
+}
+
 // Pod is what checks need to know of a pod. It is shared and must not be changed.
 type Pod struct {
 	Namespace, Name string
