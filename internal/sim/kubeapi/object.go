@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -65,6 +66,8 @@ func metaString(obj Object, field string) string {
 	v, _ := metaOf(obj)[field].(string)
 	return v
 }
+
+func uidOf(obj Object) types.UID { return types.UID(metaString(obj, "uid")) }
 
 // setMeta sets a metadata field; an empty string or nil removes it.
 func setMeta(obj Object, field string, value any) {

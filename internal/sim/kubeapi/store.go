@@ -239,6 +239,11 @@ func (s *Store) replace(r Resource, k key, from, obj Object) (Object, error) {
 	if metaString(now, "resourceVersion") != metaString(from, "resourceVersion") {
 		return nil, moved(r, k.name)
 	}
+	if isNamespace(r) {
+		stored := s.commit(r, k, Modified, obj, now)
+		s.finishNamespace(k.name)
+		return stored, nil
+	}
 	if doomed(obj) {
 		return s.remove(r, k, obj, now), nil
 	}

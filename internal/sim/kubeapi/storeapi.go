@@ -236,6 +236,9 @@ func (s *Store) Restore(rd io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("decoding snapshot: %w", err)
 		}
+		if metaString(obj, "name") == "" {
+			return fmt.Errorf("decoding snapshot: a %s has no name", r.Kind)
+		}
 		if shelves[r.GVR()] == nil {
 			shelves[r.GVR()] = &shelf{objects: map[key]Object{}}
 		}
@@ -243,8 +246,11 @@ func (s *Store) Restore(rd io.Reader) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// One more than both, so that no watch of before can take its version for one of this state.
-	s.version = max(s.version, version) + 1
+	if s.version > 1 {
+		// Beyond both, so that no watch of before can take its version for one of this state.
+		version = max(s.version, version) + 1
+	}
+	s.version = version
 	s.floor = s.version
 	s.shelves = shelves
 	close(s.changed)
