@@ -33,3 +33,23 @@ func joinIDs(ids []ID) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// ParseRat reads a number exactly: "18", "2.5" or "1/3".
+func ParseRat(text string) (*big.Rat, bool) {
+	if len(text) > 64 { // an exponent could make it huge
+		return nil, false
+	}
+	if strings.ContainsAny(text, "eExXpP_") {
+		return nil, false
+	}
+	return new(big.Rat).SetString(text)
+}
+
+// MustRat reads a number that is known to be one; it panics otherwise.
+func MustRat(text string) *big.Rat {
+	r, ok := ParseRat(text)
+	if !ok {
+		panic("not a number: " + text)
+	}
+	return r
+}
