@@ -10,6 +10,7 @@ type Glyphs struct {
 	Up, Down     string
 	Again        string // is being asked again
 	Full, Empty  string // cells of a bar
+	Maybe        string // cells that may be earned
 	Tick         string // the threshold within a bar
 	Across       string // rules
 	Upright      string
@@ -31,7 +32,7 @@ func unicodeGlyphs() Glyphs {
 	return Glyphs{
 		Pass: "✓", Warn: "◐", Fail: "✗", Blocked: "◌", Unknown: "?", NotApplicable: "–", Pending: "·",
 		Open: "▾", Closed: "▸", Cursor: "▌", Live: "●", Still: "○", Up: "▲", Down: "▼", Again: "↻",
-		Full: "━", Empty: "─", Tick: "┿", Across: "─", Upright: "│", TeeDown: "┬", TeeUp: "┴", TeeRight: "├",
+		Full: "━", Empty: "─", Maybe: "╍", Tick: "┿", Across: "─", Upright: "│", TeeDown: "┬", TeeUp: "┴", TeeRight: "├",
 		Dot: "·", Ellipsis: "…", Spark: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}, Prompt: "$", More: "↓",
 		Corners: [4]string{"╭", "╮", "╰", "╯"},
 	}
@@ -41,7 +42,7 @@ func asciiGlyphs() Glyphs {
 	return Glyphs{
 		Pass: "+", Warn: "~", Fail: "x", Blocked: "#", Unknown: "?", NotApplicable: "-", Pending: ".",
 		Open: "v", Closed: ">", Cursor: "|", Live: "*", Still: "o", Up: "^", Down: "v", Again: "@",
-		Full: "=", Empty: "-", Tick: "+", Across: "-", Upright: "|", TeeDown: "+", TeeUp: "+", TeeRight: "+",
+		Full: "=", Empty: "-", Maybe: "~", Tick: "+", Across: "-", Upright: "|", TeeDown: "+", TeeUp: "+", TeeRight: "+",
 		Dot: "|", Ellipsis: ".", Spark: []string{"_", ".", "-", "=", "^"}, Prompt: "$", More: "v",
 		Corners: [4]string{"+", "+", "+", "+"},
 		ASCII:   true,
