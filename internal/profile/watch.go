@@ -1,0 +1,105 @@
+package profile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/254carbon/gonogo/probes"
+)
+
+// watchPeriod is how often the file is looked at.
+const watchPeriod = 2 * time.Second
+
+// Watch looks at the file of a profile until ctx ends, and tells what becomes of it: onChange gets each new valid profile, onError what is
+// wrong with the newest text, once for each text, and nil when that is over. A file that is broken or gone leaves the profile that was
+// valid before as it is. It blocks; both functions are called from the same goroutine. Digest is that of the profile in use.
+func Watch(ctx context.Context, path, digest string, kinds []probes.KindInfo, onChange func(*Profile), onError func(error)) {
+	w := watcher{path: path, kinds: kinds, used: digest, seen: digest, onChange: onChange, onError: onError}
+	tick := time.NewTicker(watchPeriod)
+	defer tick.Stop()
+	for {
+		w.look()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+type watcher struct {
+	path     string
+	kinds    []probes.KindInfo
+	used     string      // digest of the text of the profile in use
+	seen     string      // digest of the text last judged; empty when there was none
+	info     os.FileInfo // of the file when it was last read
+	trouble  string
+	onChange func(*Profile)
+	onError  func(error)
+}
+
+func (w *watcher) look() {
+	info, err := os.Stat(w.path)
+	if err == nil && w.unchanged(info) {
+		return
+	}
+	var src []byte
+	if err == nil {
+		src, err = readSource(w.path)
+	}
+	if err != nil {
+		w.info, w.seen = nil, ""
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("the profile %s is gone; the one read before stays in use", w.path)
+		} else {
+			err = fmt.Errorf("reading profile: %w; the one read before stays in use", err)
+		}
+		w.report(err)
+		return
+	}
+	w.info = info
+	sum := sha256.Sum256(src)
+	digest := hex.EncodeToString(sum[:])
+	if digest == w.seen {
+		return
+	}
+	w.seen = digest
+	if digest == w.used { // back to what is in use
+		w.report(nil)
+		return
+	}
+	p, err := Load(w.path, src, w.kinds)
+	if err != nil {
+		w.report(err)
+		return
+	}
+	w.used = digest
+	w.report(nil)
+	w.onChange(p)
+}
+
+// unchanged reports whether the file cannot have another text than when it was last read. Within the first seconds after a change its
+// times alone do not tell: another one may follow within the same tick of the file system's clock.
+func (w *watcher) unchanged(info os.FileInfo) bool {
+	return w.info != nil && os.SameFile(w.info, info) && w.info.Size() == info.Size() && w.info.ModTime().Equal(info.ModTime()) &&
+		time.Since(info.ModTime()) > 2*watchPeriod
+}
+
+// report tells of trouble once, and once that it is over.
+func (w *watcher) report(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text == w.trouble {
+		return
+	}
+	w.trouble = text
+	w.onError(err)
+}
