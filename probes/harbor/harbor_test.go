@@ -46,7 +46,7 @@ func newWorld(t *testing.T, change ...func(*world)) *world {
 	t.Helper()
 	accounts := sim.DemoAccounts()
 	w := &world{
-		server: sim.New(sim.Ready(noon, accounts), sim.Options{Now: clock}), reader: accounts.Reader,
+		server: sim.New(sim.Ready(noon, accounts), sim.Options{Now: clock, LockTime: time.Millisecond}), reader: accounts.Reader,
 		secrets: secrets{"USER": accounts.Platform.Username, "PASSWORD": accounts.Platform.Password},
 		params: harbor.CredentialsParams{Project: sim.PlatformProject, Credential: probes.Credential{
 			Username: probes.SecretRef{Env: "USER"}, Password: probes.SecretRef{Env: "PASSWORD"},
@@ -123,9 +123,10 @@ func failures(probe func(*world) probes.Probe) []probetest.Failure {
 		of("an internal error", answer(500, "application/json", `{"errors":[{"code":"UNKNOWN","message":"internal server error"}]}`), "500"),
 		of("too many requests", answer(429, "application/json", `{"errors":[{"code":"TOO_MANY_REQUEST","message":"slow down"}]}`), "429"),
 		of("the connection is reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"),
-		of("an endless answer", func(w http.ResponseWriter, _ *http.Request) {
+		of("a huge answer", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
-			for chunk := make([]byte, 1<<20); ; {
+			chunk := make([]byte, 1<<20)
+			for range 64 {
 				if _, err := w.Write(chunk); err != nil {
 					return
 				}

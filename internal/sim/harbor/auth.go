@@ -33,11 +33,11 @@ func (s *Server) authenticate(r *http.Request) *caller {
 	}
 	who := s.lookUp(username, password)
 	if who == nil {
-		s.locked[username] = time.Now().Add(lockTime)
+		s.locked[username] = time.Now().Add(s.lockTime)
 	}
 	s.mu.Unlock()
 	if who == nil {
-		sleep(r.Context(), lockTime)
+		sleep(r.Context(), s.lockTime)
 	}
 	return who
 }

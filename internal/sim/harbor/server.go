@@ -5,6 +5,7 @@ package harbor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -17,8 +18,8 @@ import (
 	"time"
 )
 
-// lockTime is how long Harbor locks a user after a refused login, and how long it lets the refused request wait.
-const lockTime = 1500 * time.Millisecond
+// defaultLockTime is how long Harbor locks a user after a refused login, and how long it lets the refused request wait.
+const defaultLockTime = 1500 * time.Millisecond
 
 // maxBody bounds what is read of a request.
 const maxBody = 1 << 20
@@ -27,12 +28,14 @@ const maxBody = 1 << 20
 type Options struct {
 	Now      func() time.Time // the clock of what it says; nil for the machine's. Locks are measured on the machine's own clock.
 	Registry http.Handler     // serves /v2/… to whoever is logged in; nil serves 404
+	LockTime time.Duration    // how long a refused login waits and locks its user; 0 for Harbor's 1.5 s
 }
 
 // Server is a simulated Harbor. It is an http.Handler, safe for concurrent use.
 type Server struct {
 	now      func() time.Time
 	registry http.Handler
+	lockTime time.Duration
 	mux      *http.ServeMux
 	key      ed25519.PrivateKey
 
@@ -43,7 +46,7 @@ type Server struct {
 
 // New returns a simulated Harbor in the state given.
 func New(state State, o Options) *Server {
-	s := &Server{now: o.Now, registry: o.Registry, state: state, locked: map[string]time.Time{}}
+	s := &Server{now: o.Now, registry: o.Registry, lockTime: cmp.Or(o.LockTime, defaultLockTime), state: state, locked: map[string]time.Time{}}
 	if s.now == nil {
 		s.now = time.Now
 	}
