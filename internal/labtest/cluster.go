@@ -20,7 +20,7 @@ import (
 const retry = 200 * time.Millisecond
 
 // nodeGracePeriod is how long a node may be silent before it counts as Unknown.
-// KWOK renews every 10 s.
+// KWOK renews a node's lease every 10 s.
 const nodeGracePeriod = "20s"
 
 // errNoControlPlane answers calls that need one.

@@ -39,6 +39,8 @@ func (l *Lab) startKWOK(ctx context.Context) error {
 	p, err := l.run(server{name: "kwok", args: []string{
 		"--kubeconfig=" + config, "--config=" + stages,
 		"--manage-nodes-with-label-selector=" + awake + "=true",
+		// Without leases the nodes would go Unknown and be mended, over and over.
+		"--node-lease-duration-seconds=40",
 		"--cidr=" + podCIDR, "--enable-crds=PortForward",
 		"--node-ip=127.0.0.1", fmt.Sprintf("--node-port=%d", port), "--server-address=" + loopback(port),
 		"--tls-cert-file=" + l.pki.certFile, "--tls-private-key-file=" + l.pki.keyFile,

@@ -30,8 +30,12 @@ import (
 
 // TestLab runs everything at once, as the product's own tests do.
 func TestLab(t *testing.T) {
+	exporter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "answer 42\n") }))
+	defer exporter.Close()
 	start := time.Now()
-	lab := labtest.Start(t, labtest.Options{Nodes: 3, Velero: true, Prometheus: true})
+	lab := labtest.Start(t, labtest.Options{Nodes: 3, Velero: true, Scrape: []labtest.ScrapeJob{
+		{Name: "exporter", Targets: []string{exporter.Listener.Addr().String()}},
+	}})
 	t.Logf("the whole lab was up in %v", time.Since(start).Round(100*time.Millisecond))
 	// The group ends when its parallel members have, before the lab does.
 	t.Run("parts", func(t *testing.T) {
@@ -59,15 +63,42 @@ func testSilence(t *testing.T, lab *labtest.Lab) {
 	} else {
 		t.Logf("Unknown after %v", took.Round(time.Second))
 	}
-	check(t, lab.WaitNodes(ctx, corev1.ConditionTrue, loud))
+	// What is created on it meanwhile runs once it is back.
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "patient"}, Spec: corev1.PodSpec{
+		NodeName: silent, Containers: []corev1.Container{{Name: "main", Image: "registry.example/lab/pod:1"}},
+	}}
+	check(t, lab.Namespace(ctx, "silence"))
+	_, err := lab.Kube().CoreV1().Pods("silence").Create(ctx, pod, metav1.CreateOptions{})
+	check(t, err)
 	check(t, lab.WakeNode(ctx, silent))
 	check(t, lab.WaitNodes(ctx, corev1.ConditionTrue, silent))
+	check(t, lab.WaitPods(ctx, "silence"))
 	// It stays: the heartbeats are back, not one answer.
+	awake := readySince(t, lab, silent)
 	select {
 	case <-ctx.Done():
-	case <-time.After(25 * time.Second):
+	case <-time.After(30 * time.Second):
 	}
-	check(t, lab.WaitNodes(ctx, corev1.ConditionTrue, silent))
+	if got := readySince(t, lab, silent); !got.Equal(awake) {
+		t.Errorf("the woken node was not Ready all the time: since %v, then since %v", awake, got)
+	}
+	if got := readySince(t, lab, loud); !got.Before(start) {
+		t.Errorf("the node beside it was not Ready all the time: since %v", got)
+	}
+}
+
+// readySince wants a node Ready and returns since when it is.
+func readySince(t *testing.T, lab *labtest.Lab, name string) time.Time {
+	t.Helper()
+	node, err := lab.Kube().CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
+	check(t, err)
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue {
+			return condition.LastTransitionTime.Time
+		}
+	}
+	t.Fatalf("%s is not Ready: %v", name, node.Status.Conditions)
+	return time.Time{}
 }
 
 // testControllers has a Deployment become Pods, which needs the controller manager,
@@ -111,7 +142,7 @@ func testBackup(t *testing.T, lab *labtest.Lab) {
 }
 
 func testPrometheus(t *testing.T, lab *labtest.Lab) {
-	err := labtest.WaitFor(t.Context(), "waiting for a target that is up", 30*time.Second, time.Second, func(ctx context.Context) (bool, error) {
+	err := labtest.WaitFor(t.Context(), "waiting for both targets to be up", 30*time.Second, time.Second, func(ctx context.Context) (bool, error) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+lab.Prometheus()+"/api/v1/query?query=sum(up)", nil)
 		if err != nil {
 			return false, err
@@ -125,7 +156,7 @@ func testPrometheus(t *testing.T, lab *labtest.Lab) {
 		if err != nil {
 			return false, err
 		}
-		if sumIsOne(text) {
+		if sumIsTwo(text) {
 			return true, nil
 		}
 		return false, fmt.Errorf("got %s", text)
@@ -133,8 +164,8 @@ func testPrometheus(t *testing.T, lab *labtest.Lab) {
 	check(t, err)
 }
 
-// sumIsOne reads an answer to an instant query.
-func sumIsOne(text []byte) bool {
+// sumIsTwo reads an answer to an instant query.
+func sumIsTwo(text []byte) bool {
 	var answer struct {
 		Data struct {
 			Result []struct {
@@ -142,7 +173,7 @@ func sumIsOne(text []byte) bool {
 			} `json:"result"`
 		} `json:"data"`
 	}
-	return json.Unmarshal(text, &answer) == nil && len(answer.Data.Result) == 1 && answer.Data.Result[0].Value[1] == "1"
+	return json.Unmarshal(text, &answer) == nil && len(answer.Data.Result) == 1 && answer.Data.Result[0].Value[1] == "2"
 }
 
 // testServiceProxy reaches a real Prometheus with an account that may do nothing

@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -15,12 +16,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// podLimit is how long a large number of pods may take.
-const podLimit = 15 * time.Minute
+// podLimit is how long one more pod may take, on top of startLimit, where there are
+// many.
+const podLimit = 50 * time.Millisecond
 
-// CreatePods makes n more pods in a namespace, spread over the nodes without asking
-// the scheduler, waits until they are Running, and returns their names: pod-00001
-// and so on. The functions in change see each pod before it is created.
+// CreatePods makes n more pods in a namespace, spread over the nodes that are not
+// silenced without asking the scheduler, waits until they are Running, and returns
+// their names: pod-00001 and so on. The functions in change see each pod before it
+// is created.
 func (l *Lab) CreatePods(ctx context.Context, namespace string, n int, change ...func(*corev1.Pod)) ([]string, error) {
 	if err := l.Namespace(ctx, namespace); err != nil {
 		return nil, err
@@ -46,17 +49,17 @@ func (l *Lab) CreatePods(ctx context.Context, namespace string, n int, change ..
 	if err != nil {
 		return nil, fmt.Errorf("creating pods in %s: %w", namespace, err)
 	}
-	return names, l.WaitPods(ctx, namespace)
+	return names, l.waitPods(ctx, namespace, startLimit+time.Duration(n)*podLimit)
 }
 
-// nodeNames lists the nodes, of which there must be one.
+// nodeNames lists the nodes that are not silenced, of which there must be one.
 func (l *Lab) nodeNames(ctx context.Context) ([]string, error) {
-	list, err := l.kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	list, err := l.kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{LabelSelector: awake + "=true"})
 	if err != nil {
 		return nil, fmt.Errorf("listing nodes: %w", err)
 	}
 	if len(list.Items) == 0 {
-		return nil, fmt.Errorf("listing nodes: there are none, start the lab with Nodes")
+		return nil, errors.New("listing nodes: there are none, start the lab with Nodes")
 	}
 	var names []string
 	for _, node := range list.Items {
@@ -81,8 +84,12 @@ func (l *Lab) WaitPods(ctx context.Context, namespace string) error {
 	if l.kube == nil {
 		return errNoControlPlane
 	}
+	return l.waitPods(ctx, namespace, startLimit)
+}
+
+func (l *Lab) waitPods(ctx context.Context, namespace string, within time.Duration) error {
 	others := fields.OneTermNotEqualSelector("status.phase", string(corev1.PodRunning)).String()
-	return WaitFor(ctx, "waiting for the pods in "+namespace, podLimit, retry, func(ctx context.Context) (bool, error) {
+	return WaitFor(ctx, "waiting for the pods in "+namespace, within, retry, func(ctx context.Context) (bool, error) {
 		list, err := l.kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{FieldSelector: others, Limit: 1})
 		if err != nil {
 			return false, err

@@ -36,11 +36,14 @@ die() { say "$@"; exit 1; }
 export CGO_ENABLED=0 GOWORK=off GOFLAGS="-mod=readonly -trimpath -buildvcs=false"
 
 # version MODULE PATH prints the version of a module that the build uses.
-version() { (cd "$lab/$1" && go list -m -f '{{if .Replace}}{{.Replace.Version}}{{else}}{{.Version}}{{end}}' "$2"); }
+version() {
+	(cd "$lab/$1" && go list -m -f '{{if .Replace}}{{.Replace.Version}}{{else}}{{.Version}}{{end}}' "$2") ||
+		die "reading the version of $2 in $lab/$1 failed (is the Go module proxy within reach?)"
+}
 
 # build NAME MODULE PACKAGE [LDFLAGS] makes $dir/bin/NAME unless it is there.
 build() {
-	local name=$1 module=$2 package=$3 ldflags="-s -w ${4-}" start=$SECONDS pid
+	local name=$1 module=$2 package=$3 ldflags="-s -w ${4-}" start=$SECONDS next=60 pid
 	[[ -x $dir/bin/$name ]] && return
 	say "$name: building ($package)"
 	(cd "$lab/$module" && exec go build -ldflags "$ldflags" -o "$dir/bin/.$name" "$package") >"$dir/log/$name.log" 2>&1 &
@@ -48,7 +51,10 @@ build() {
 	building=$pid
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 1
-		(((SECONDS - start) % 60 == 0)) && say "$name: still building, $((SECONDS - start)) s"
+		if ((SECONDS - start >= next)); then
+			say "$name: still building, $next s"
+			next=$((next + 60))
+		fi
 	done
 	if ! wait "$pid"; then
 		tail -n 20 "$dir/log/$name.log" >&2
@@ -96,7 +102,7 @@ flock -n 9 || { say "another build is running, waiting for it" && flock 9; }
 
 debian prometheus prometheus
 if [[ ! -e $dir/complete ]]; then
-	say "building into $dir; from nothing this takes about half an hour on two cores"
+	say "building into $dir; from nothing this takes 15 to 30 minutes on two cores"
 	kube=$(version kubernetes k8s.io/kubernetes)
 	[[ $kube =~ ^v([0-9]+)\.([0-9]+)\. ]] || die "version of k8s.io/kubernetes is \"$kube\""
 	info=k8s.io/component-base/version
@@ -108,8 +114,9 @@ if [[ ! -e $dir/complete ]]; then
 	build kwok kwok sigs.k8s.io/kwok/cmd/kwok
 	files kwok sigs.k8s.io/kwok kustomize/stage stages
 	files kwok sigs.k8s.io/kwok kustomize/crd/bases kwok-crds
+	velero=$(version velero github.com/vmware-tanzu/velero)
 	build velero velero github.com/vmware-tanzu/velero/cmd/velero \
-		"-X github.com/vmware-tanzu/velero/pkg/buildinfo.Version=$(version velero github.com/vmware-tanzu/velero)"
+		"-X github.com/vmware-tanzu/velero/pkg/buildinfo.Version=$velero"
 	build velero-plugin-for-aws velero github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws
 	files velero github.com/vmware-tanzu/velero config/crd/v1/bases velero-crds/v1
 	files velero github.com/vmware-tanzu/velero config/crd/v2alpha1/bases velero-crds/v2alpha1
