@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +24,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/flowcontrol"
+	"k8s.io/klog/v2"
 
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/kube"
@@ -55,6 +58,7 @@ type Cluster struct {
 	namespaces []string
 	now        func() time.Time
 	log        *slog.Logger
+	klog       klog.Logger // the same, for client-go
 	limits     limits
 	wakers     wakers
 	nodes      *collection[*corev1.Node]
@@ -110,7 +114,8 @@ func open(o Options, l limits) (*Cluster, error) {
 	if err := c.clients(); err != nil {
 		return nil, fmt.Errorf("using the configuration of the cluster: %w", err)
 	}
-	c.ctx, c.close = context.WithCancel(context.Background())
+	c.klog = logr.FromSlogHandler(c.log.Handler())
+	c.ctx, c.close = context.WithCancel(klog.NewContext(context.Background(), c.klog))
 	c.nodes = &collection[*corev1.Node]{
 		c: c, src: c.source(c.typed, nodesResource), feeds: map[string]*running[*corev1.Node]{},
 		reducer: func() func(runtime.Object) (*corev1.Node, error) { return reduceNode },
@@ -188,7 +193,7 @@ func (c *Cluster) clients() error {
 		return err
 	}
 	base.User = nil
-	c.server = base.Scheme + "://" + base.Host
+	c.server = strings.TrimSuffix(base.String(), "/")
 	return nil
 }
 
@@ -284,3 +289,7 @@ func (w warnings) HandleWarningHeaderWithContext(_ context.Context, code int, _ 
 		w.log.Debug("kubernetes: warning from the API server", "text", probes.Clean(text, most))
 	}
 }
+
+// RedirectLogs sends what Kubernetes' libraries log outside of any connection to a logger, for the whole process; without it they write
+// to standard error. It is for main to call, once and before anything else of Kubernetes.
+func RedirectLogs(log *slog.Logger) { klog.SetSlogLogger(log) }

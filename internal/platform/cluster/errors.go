@@ -33,6 +33,15 @@ func (e silentError) Error() string {
 	return fmt.Sprintf("no answer from %s within %s", e.server, e.after.Round(100*time.Millisecond))
 }
 
+// connectionError is an error of the transport that client-go did not tell.
+type connectionError struct {
+	server string
+	err    error
+}
+
+func (e connectionError) Error() string { return "no connection to " + e.server + ": " + e.err.Error() }
+func (e connectionError) Unwrap() error { return e.err }
+
 // readError is an error of reading the cluster in the words of whoever has to mend it.
 type readError struct {
 	doing  string // "listing nodes"
@@ -125,7 +134,8 @@ func gone(err error) bool { return apierrors.IsNotFound(err) }
 func unwell(err error) bool {
 	var address *url.Error
 	var silent silentError
-	return errors.As(err, &address) || errors.As(err, &silent) || apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err) ||
+	var connection connectionError
+	return errors.As(err, &address) || errors.As(err, &silent) || errors.As(err, &connection) || apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err) ||
 		apierrors.IsInternalError(err) && !hasStatusCause(err, "ClientWatchDecoding")
 }
 

@@ -105,9 +105,9 @@ func (s source) open(ctx context.Context, namespace string, options metav1.ListO
 	if err == nil { // client-go takes some failures for a watch that ended at once
 		if below := ex.failure(); below != nil || !inTime {
 			w.Stop()
-			err = below
+			err = context.Cause(ctx)
 			if err == nil {
-				err = context.Cause(ctx)
+				err = connectionError{server: s.server, err: below}
 			}
 		}
 	}

@@ -1,0 +1,311 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/httpstream"
+	httpstreamspdy "k8s.io/apimachinery/pkg/util/httpstream/spdy"
+	tunnel "k8s.io/apimachinery/pkg/util/portforward"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/spdy"
+	"k8s.io/client-go/transport/websocket"
+
+	"github.com/254carbon/gonogo/probes"
+)
+
+// Waits of a port-forward.
+const (
+	forwardPatience = 15 * time.Second // until a connection through a pod stands
+	idleForward     = 30 * time.Second // an unused connection
+	forwardPing     = 10 * time.Second
+	podsToTry       = 3
+)
+
+// forward reaches one service through a port-forward to one of its pods. Its connections are streams inside this process: nothing
+// listens. One session to a pod carries all of them; when it ends, the next connection makes another one.
+type forward struct {
+	c         *Cluster
+	target    ServiceTarget
+	transport *http.Transport
+	busy      chan struct{} // one slot, guards session and ended
+	session   *session
+	ended     bool
+}
+
+// session is a connection to a pod through the API server.
+type session struct {
+	httpstream.Connection
+	pod     string
+	port    int32
+	streams int // made so far
+}
+
+func newForward(c *Cluster, target ServiceTarget) *forward {
+	f := &forward{c: c, target: target, busy: make(chan struct{}, 1)}
+	f.transport = &http.Transport{
+		DialContext: f.dial, TLSClientConfig: target.TLS.Clone(), TLSHandshakeTimeout: forwardPatience,
+		ResponseHeaderTimeout: c.limits.call, MaxResponseHeaderBytes: 1 << 20, MaxIdleConnsPerHost: 2, IdleConnTimeout: idleForward,
+	}
+	return f
+}
+
+func (f *forward) roundTrip(r *http.Request) (*http.Response, error) {
+	return watched{next: f.transport}.RoundTrip(r)
+}
+
+func (f *forward) close() {
+	f.busy <- struct{}{}
+	defer func() { <-f.busy }()
+	f.ended = true
+	f.transport.CloseIdleConnections()
+	f.end()
+}
+
+// end ends the session; busy is held.
+func (f *forward) end() {
+	if f.session != nil {
+		_ = f.session.Close()
+		f.session = nil
+	}
+}
+
+// dial opens a connection to the service's port.
+func (f *forward) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, forwardPatience, fmt.Errorf("no connection within %s", forwardPatience))
+	defer cancel()
+	defer context.AfterFunc(f.c.ctx, cancel)() // Close does not wait for it
+	select {
+	case f.busy <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-f.busy }()
+	if f.ended || f.c.ctx.Err() != nil {
+		return nil, errClosed
+	}
+	if f.session != nil {
+		select {
+		case <-f.session.CloseChan():
+			f.end()
+		default:
+		}
+	}
+	if f.session == nil {
+		s, err := f.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f.session = s
+	}
+	conn, err := f.session.open(ctx)
+	if err != nil {
+		f.end()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// connect makes a session to the first pod that takes one.
+func (f *forward) connect(ctx context.Context) (*session, error) {
+	pods, port, err := f.pods(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var last error
+	for _, pod := range pods[:min(len(pods), podsToTry)] {
+		conn, err := f.upgrade(ctx, pod)
+		if err == nil {
+			return &session{Connection: conn, pod: pod, port: port}, nil
+		}
+		last = fmt.Errorf("connecting to pod %s: %w", pod, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, last
+}
+
+// endpointSlices is what is read of a list of discovery.k8s.io/v1 EndpointSlices.
+type endpointSlices struct {
+	Items []struct {
+		Ports []struct {
+			Name *string `json:"name"`
+			Port *int32  `json:"port"`
+		} `json:"ports"`
+		Endpoints []struct {
+			Conditions struct {
+				Ready *bool `json:"ready"`
+			} `json:"conditions"`
+			TargetRef *corev1.ObjectReference `json:"targetRef"`
+		} `json:"endpoints"`
+	} `json:"items"`
+}
+
+// pods returns the ready pods behind the service's port, and the port that they have it on.
+func (f *forward) pods(ctx context.Context) ([]string, int32, error) {
+	t := f.target
+	var service corev1.Service
+	err := f.c.get(ctx, "getting service "+t.Namespace+"/"+t.Name, &service, "api", "v1", "namespaces", t.Namespace, "services", t.Name)
+	if err != nil {
+		return nil, 0, err
+	}
+	name, ok := portName(service.Spec.Ports, t.Port)
+	if !ok {
+		return nil, 0, fmt.Errorf("the service has no port %s", t.Port)
+	}
+	path := "/apis/discovery.k8s.io/v1/namespaces/" + t.Namespace + "/endpointslices?limit=100&labelSelector=" +
+		url.QueryEscape("kubernetes.io/service-name="+t.Name)
+	raw, _, err := f.c.Raw(ctx, path, 4<<20)
+	if err != nil {
+		return nil, 0, err
+	}
+	var found endpointSlices
+	if err := json.Unmarshal(raw, &found); err != nil {
+		return nil, 0, fmt.Errorf("reading the endpoints of the service: %w", garbledError{err})
+	}
+	byPort := map[int32][]string{}
+	for _, s := range found.Items {
+		for _, p := range s.Ports {
+			if p.Port == nil || p.Name == nil && name != "" || p.Name != nil && *p.Name != name {
+				continue
+			}
+			for _, e := range s.Endpoints {
+				if e.TargetRef != nil && e.TargetRef.Kind == "Pod" && badSegment(e.TargetRef.Name) == nil && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
+					byPort[*p.Port] = append(byPort[*p.Port], e.TargetRef.Name)
+				}
+			}
+		}
+	}
+	var port int32
+	for p, pods := range byPort { // pods of one service may have the port under different numbers: take the most
+		if port == 0 || len(pods) > len(byPort[port]) || len(pods) == len(byPort[port]) && p < port {
+			port = p
+		}
+	}
+	if port == 0 {
+		return nil, 0, errors.New("the service has no ready pod")
+	}
+	slices.Sort(byPort[port])
+	return slices.Compact(byPort[port]), port, nil
+}
+
+// portName finds a service's port by number or name.
+func portName(ports []corev1.ServicePort, port string) (string, bool) {
+	for _, p := range ports {
+		if p.Name == port || strconv.Itoa(int(p.Port)) == port {
+			return p.Name, true
+		}
+	}
+	return "", false
+}
+
+// upgrade turns a connection to the API server into one to a pod: over a WebSocket, or over SPDY where the server or something before it
+// does not know that.
+func (f *forward) upgrade(ctx context.Context, pod string) (httpstream.Connection, error) {
+	address := f.c.server + "/api/v1/namespaces/" + f.target.Namespace + "/pods/" + pod + "/portforward"
+	conn, err := f.overWebSocket(ctx, address)
+	if err == nil || !httpstream.IsUpgradeFailure(err) && !httpstream.IsHTTPSProxyError(err) {
+		return conn, err
+	}
+	conn, second := f.overSPDY(ctx, address)
+	if second != nil {
+		return nil, fmt.Errorf("%s; and over SPDY: %w", probes.Clean(err.Error(), 300), second)
+	}
+	return conn, nil
+}
+
+func (f *forward) overWebSocket(ctx context.Context, address string) (httpstream.Connection, error) {
+	transport, holder, err := websocket.RoundTripperFor(f.c.config)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := websocket.Negotiate(transport, holder, r, tunnel.WebsocketsSPDYTunnelingPortForwardV1)
+	if err != nil {
+		return nil, err
+	}
+	return httpstreamspdy.NewClientConnectionWithPings(portforward.NewTunnelingConnectionWithLogger(f.c.klog, conn), forwardPing)
+}
+
+func (f *forward) overSPDY(ctx context.Context, address string) (httpstream.Connection, error) {
+	transport, upgrader, err := spdy.RoundTripperFor(f.c.config)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	// Negotiating reads the answer without a deadline; it is left behind if it takes too long.
+	return inTime(ctx, func() (httpstream.Connection, error) {
+		conn, _, err := spdy.Negotiate(upgrader, &http.Client{Transport: transport}, r, portforward.PortForwardProtocolV1Name)
+		return conn, err
+	}, func(conn httpstream.Connection) { _ = conn.Close() })
+}
+
+// inTime waits for do no longer than ctx; what it returns later is discarded.
+func inTime[T any](ctx context.Context, do func() (T, error), discard func(T)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := do()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.err == nil {
+				discard(r.value)
+			}
+		}()
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// open makes a connection to the port of the session's pod.
+func (s *session) open(ctx context.Context) (net.Conn, error) {
+	s.streams++
+	id := strconv.Itoa(s.streams)
+	return inTime(ctx, func() (net.Conn, error) {
+		header := http.Header{}
+		header.Set(corev1.StreamType, corev1.StreamTypeError)
+		header.Set(corev1.PortHeader, strconv.Itoa(int(s.port)))
+		header.Set(corev1.PortForwardRequestIDHeader, id)
+		errs, err := s.CreateStream(header)
+		if err != nil {
+			return nil, fmt.Errorf("opening a stream to pod %s: %w", s.pod, err)
+		}
+		_ = errs.Close() // nothing is said in this direction
+		header.Set(corev1.StreamType, corev1.StreamTypeData)
+		data, err := s.CreateStream(header)
+		if err != nil {
+			s.RemoveStreams(errs)
+			_ = errs.Reset()
+			return nil, fmt.Errorf("opening a stream to pod %s: %w", s.pod, err)
+		}
+		return newPodConn(s, data, errs), nil
+	}, func(c net.Conn) { _ = c.Close() })
+}
+
+// name says where a connection leads.
+func (s *session) name() string { return strings.Join([]string{s.pod, strconv.Itoa(int(s.port))}, ":") }
