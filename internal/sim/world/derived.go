@@ -1,0 +1,299 @@
+package world
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// podsMatching returns the living pods of a namespace that carry the labels of a selector.
+func (c *controllers) podsMatching(namespace string, selector object) ([]object, error) {
+	all, err := c.store.List(pods, namespace, nil)
+	if err != nil {
+		return nil, err
+	}
+	var found []object
+	for _, p := range all {
+		if phase := text(p, "status", "phase"); matches(p, selector) && phase != "Succeeded" && phase != "Failed" {
+			found = append(found, p)
+		}
+	}
+	return found, nil
+}
+
+// endpoints writes one EndpointSlice for every Service with a selector.
+func (c *controllers) endpoints() error {
+	all, err := c.store.List(services, "", nil)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		selector, _ := look(s, "spec", "selector").(object)
+		if len(selector) == 0 {
+			continue
+		}
+		found, err := c.podsMatching(namespace(s), selector)
+		if err != nil {
+			return err
+		}
+		if err := c.slice(s, found); err != nil {
+			return err
+		}
+	}
+	return c.strayed()
+}
+
+func (c *controllers) slice(s object, found []object) error {
+	endpoints := []any{}
+	for _, p := range found {
+		if text(p, "status", "podIP") == "" {
+			continue
+		}
+		ready := conditionIs(p, "Ready", "True")
+		endpoints = append(endpoints, object{
+			"addresses": []any{text(p, "status", "podIP")}, "nodeName": text(p, "spec", "nodeName"),
+			"conditions": object{"ready": ready, "serving": ready, "terminating": false},
+			"targetRef":  object{"kind": "Pod", "namespace": namespace(p), "name": name(p), "uid": text(p, "metadata", "uid")},
+		})
+	}
+	var ports []any
+	for _, item := range list(s, "spec", "ports") {
+		m, _ := item.(object)
+		ports = append(ports, object{"name": m["name"], "port": m["port"], "protocol": m["protocol"]})
+	}
+	wanted := create("discovery.k8s.io/v1", "EndpointSlice", namespace(s), name(s)+"-"+hash(nameOf(s))[:5], map[string]string{
+		"kubernetes.io/service-name": name(s), "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+	}, object{"addressType": "IPv4", "endpoints": endpoints, "ports": ports})
+	sub(wanted, "metadata")["ownerReferences"] = []any{ownerReference(s)}
+	return c.keep(endpointSlices, wanted, "endpoints", "ports")
+}
+
+// keep creates an object, or writes the given fields of it into the one that is there.
+func (c *controllers) keep(r schema.GroupVersionResource, wanted object, fields ...string) error {
+	old, err := c.get(r, namespace(wanted), name(wanted))
+	if err != nil {
+		return err
+	}
+	if old == nil {
+		_, err := c.store.Apply(wanted)
+		return err
+	}
+	return c.edit(r, wanted, func(o object) {
+		for _, f := range fields {
+			o[f] = copyValue(wanted[f])
+		}
+	})
+}
+
+// strayed removes the slices of Services that are gone.
+func (c *controllers) strayed() error {
+	all, err := c.store.List(endpointSlices, "", nil)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		owner, err := c.get(services, namespace(s), text(s, "metadata", "labels", "kubernetes.io/service-name"))
+		if err == nil && owner == nil {
+			err = c.remove(endpointSlices, s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// budgets writes the status of disruption budgets with a number as minAvailable.
+func (c *controllers) budgets() error {
+	all, err := c.store.List(budgets, "", nil)
+	if err != nil {
+		return err
+	}
+	for _, b := range all {
+		selector, _ := look(b, "spec", "selector", "matchLabels").(object)
+		found, err := c.podsMatching(namespace(b), selector)
+		if err != nil {
+			return err
+		}
+		healthy, needed := readyCount(found), number(b, "spec", "minAvailable")
+		err = c.edit(budgets, b, func(b object) {
+			sub(b)["status"] = object{
+				"observedGeneration": number(b, "metadata", "generation"), "expectedPods": len(found), "currentHealthy": healthy, "desiredHealthy": needed,
+				"disruptionsAllowed": max(0, healthy-needed),
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requests sums what the containers of pods request.
+func requests(from []object, what string) resource.Quantity {
+	total := resource.Quantity{}
+	for _, p := range from {
+		for _, item := range list(p, "spec", "containers") {
+			m, _ := item.(object)
+			if q, err := resource.ParseQuantity(text(m, "resources", "requests", what)); err == nil {
+				total.Add(q)
+			}
+		}
+	}
+	return total
+}
+
+func (c *controllers) quotas() error {
+	all, err := c.store.List(quotas, "", nil)
+	if err != nil {
+		return err
+	}
+	for _, q := range all {
+		found, err := c.podsMatching(namespace(q), nil)
+		if err != nil {
+			return err
+		}
+		cpu, memory := requests(found, "cpu"), requests(found, "memory")
+		err = c.edit(quotas, q, func(q object) {
+			hard, _ := look(q, "spec", "hard").(object)
+			sub(q)["status"] = object{"hard": deepCopy(hard), "used": object{
+				"requests.cpu": cpu.String(), "requests.memory": memory.String(), "pods": fmt.Sprint(len(found)),
+			}}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// metricsEvery is how often metrics-server scrapes.
+const metricsEvery = time.Minute
+
+// usedShare is which part of its requests a pod uses, in percent.
+const usedShare = 41
+
+// metrics plays metrics-server: the APIService follows its pods, and what it serves follows the pods of the cluster.
+func (c *controllers) metrics() error {
+	server, err := c.get(deployments, "kube-system", "metrics-server")
+	if err != nil {
+		return err
+	}
+	api, err := c.get(apiServices, "", "v1beta1.metrics.k8s.io")
+	if err != nil || api == nil {
+		return err
+	}
+	up := server != nil && number(server, "status", "readyReplicas") > 0
+	state := condition("Available", "True", "Passed", "all checks passed", c.now)
+	if !up {
+		state = condition("Available", "False", "MissingEndpoints", `endpoints for service/metrics-server in "kube-system" have no addresses with port name "https"`, c.now)
+	}
+	if err := c.edit(apiServices, api, func(o object) { setCondition(o, state) }); err != nil {
+		return err
+	}
+	if !up {
+		return c.dropMetrics()
+	}
+	if c.halted("metrics-server") {
+		return nil
+	}
+	return c.scrape()
+}
+
+func (c *controllers) dropMetrics() error {
+	for _, r := range []schema.GroupVersionResource{podMetrics, nodeMetrics} {
+		all, err := c.store.List(r, "", nil)
+		if err != nil {
+			return err
+		}
+		for _, o := range all {
+			if err := c.remove(r, o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// scrape replaces what is older than a minute and what is of pods that are gone.
+func (c *controllers) scrape() error {
+	all, err := c.store.List(pods, "", nil)
+	if err != nil {
+		return err
+	}
+	living := map[string]bool{}
+	perNode := map[string][]object{}
+	for _, p := range all {
+		if text(p, "status", "phase") != "Running" {
+			continue
+		}
+		living[nameOf(p)] = true
+		perNode[text(p, "spec", "nodeName")] = append(perNode[text(p, "spec", "nodeName")], p)
+		m := create("metrics.k8s.io/v1beta1", "PodMetrics", namespace(p), name(p), nil, object{
+			"timestamp": stamp(c.now), "window": "30s", "containers": []any{object{"name": "main", "usage": usage([]object{p})}},
+		})
+		if err := c.sample(podMetrics, m); err != nil {
+			return err
+		}
+	}
+	old, err := c.store.List(podMetrics, "", nil)
+	if err != nil {
+		return err
+	}
+	for _, m := range old {
+		if !living[nameOf(m)] {
+			if err := c.remove(podMetrics, m); err != nil {
+				return err
+			}
+		}
+	}
+	return c.scrapeNodes(perNode)
+}
+
+func (c *controllers) scrapeNodes(perNode map[string][]object) error {
+	all, err := c.store.List(nodes, "", nil)
+	if err != nil {
+		return err
+	}
+	living := map[string]bool{}
+	for _, n := range all {
+		if !conditionIs(n, "Ready", "True") {
+			continue
+		}
+		living[name(n)] = true
+		m := create("metrics.k8s.io/v1beta1", "NodeMetrics", "", name(n), nil, object{"timestamp": stamp(c.now), "window": "30s", "usage": usage(perNode[name(n)])})
+		if err := c.sample(nodeMetrics, m); err != nil {
+			return err
+		}
+	}
+	old, err := c.store.List(nodeMetrics, "", nil)
+	if err != nil {
+		return err
+	}
+	for _, m := range old {
+		if !living[name(m)] {
+			if err := c.remove(nodeMetrics, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *controllers) sample(r schema.GroupVersionResource, m object) error {
+	old, err := c.get(r, namespace(m), name(m))
+	if err != nil || old != nil && c.now.Sub(parseTime(text(old, "timestamp"))) < metricsEvery {
+		return err
+	}
+	_, err = c.store.Apply(m)
+	return err
+}
+
+func usage(list []object) object {
+	cpu, memory := requests(list, "cpu"), requests(list, "memory")
+	return object{
+		"cpu": fmt.Sprintf("%dm", cpu.MilliValue()*usedShare/100), "memory": fmt.Sprintf("%dKi", memory.Value()/1024*usedShare/100),
+	}
+}

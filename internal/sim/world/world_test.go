@@ -1,0 +1,233 @@
+package world_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/254carbon/gonogo/internal/sim/kubeapi"
+	"github.com/254carbon/gonogo/internal/sim/world"
+	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/kube"
+	"github.com/254carbon/gonogo/probes/kube/kubefake"
+	"github.com/254carbon/gonogo/probes/velero"
+)
+
+var noon = time.Date(2025, 10, 20, 12, 0, 0, 0, time.UTC)
+
+func seed(t *testing.T, scenario world.Scenario, now time.Time) *kubeapi.Store {
+	t.Helper()
+	s := kubeapi.NewStore(kubeapi.StoreOptions{Now: func() time.Time { return now }})
+	if err := world.Seed(s, scenario, now); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// cluster is what a reader sees of a store.
+func cluster(t *testing.T, s *kubeapi.Store) *kubefake.Cluster {
+	t.Helper()
+	c := kubefake.New()
+	for _, r := range kubeapi.Builtin() {
+		all, err := s.List(r.GVR(), "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Serve(r.GVR())
+		c.Add(all...)
+	}
+	return c
+}
+
+// checks are the platform's checks that this world can answer, by the ids of its profile.
+func checks(t *testing.T, c *kubefake.Cluster, now time.Time) map[probes.ID]probes.Probe {
+	t.Helper()
+	clock := func() time.Time { return now }
+	mirrors := []string{world.HarborHost + "/" + world.HarborProject}
+	var inventory kube.InventoryParams
+	inventory.Mirrors = mirrors
+	for _, s := range world.Services() {
+		declared := kube.InventoryService{Name: s.Name}
+		for _, w := range s.Workloads {
+			declared.Workloads = append(declared.Workloads, kube.Workload{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Image: w.Image})
+		}
+		inventory.Services = append(inventory.Services, declared)
+	}
+	var declared []velero.Declared
+	for _, s := range world.BackupSchedules() {
+		declared = append(declared, velero.Declared{Name: s.Name, Cron: s.Cron})
+	}
+	server := velero.ServerInfo().Params().(*velero.ServerParams)
+	storage := velero.StorageInfo().Params().(*velero.StorageParams)
+	storage.Name, storage.Bucket, storage.Prefix = world.BackupLocation, world.BackupBucket, world.BackupPrefix
+	schedules := velero.SchedulesInfo().Params().(*velero.SchedulesParams)
+	schedules.Schedules = declared
+	backups := velero.BackupsInfo().Params().(*velero.BackupsParams)
+	backups.Schedules = declared
+	general := func(p kube.ObjectsParams) probes.Probe {
+		probe, err := kube.NewObjects(c, p, clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return probe
+	}
+	return map[probes.ID]probes.Probe{
+		"prometheus-operator": general(kube.ObjectsParams{
+			Resource: "monitoring.coreos.com/v1/prometheuses",
+			With:     map[string]kube.Collection{"operators": {Resource: "apps/v1/deployments", Selector: "app.kubernetes.io/component=prometheus-operator"}},
+			Expr: `!operators.exists(o, o.?status.readyReplicas.orValue(0) > 0) ? 'no Prometheus Operator is ready' :
+				size(objects) == 0 ? 'there is no Prometheus' :
+				objects.exists(o, o.?status.conditions.orValue([]).exists(c, c.type == 'Available' && c.status == 'True')) ? '' : 'no Prometheus is Available'`,
+		}),
+		"log-shipper": kube.NewWorkloads(c, kube.WorkloadsParams{Mirrors: mirrors, AnyOf: []kube.Workload{
+			{Kind: "DaemonSet", Namespace: "monitoring", Name: "promtail", Image: "grafana/promtail", EverySchedulableNode: true},
+			{Kind: "DaemonSet", Namespace: "monitoring", Name: "alloy", Image: "grafana/alloy", EverySchedulableNode: true},
+		}}),
+		"portal-ready": kube.NewWorkloads(c, kube.WorkloadsParams{Mirrors: mirrors, Workloads: []kube.Workload{
+			{Kind: "Deployment", Namespace: "data-platform", Name: "portal", Image: "254carbon-portal"},
+		}}),
+		"velero-ready":       velero.NewServer(c, *server),
+		"backup-location":    velero.NewStorage(c, nil, *storage, clock),
+		"backup-schedules":   velero.NewSchedules(c, *schedules, clock),
+		"backup-newest":      velero.NewBackups(c, *backups, clock),
+		"hpa-trino":          kube.NewHPA(c, kube.HPAParams{Namespace: "data-platform", Name: "trino-hpa"}),
+		"hpa-superset":       kube.NewHPA(c, kube.HPAParams{Namespace: "data-platform", Name: "superset-hpa"}),
+		"services-inventory": kube.NewInventory(c, inventory),
+		"pod-security": general(kube.ObjectsParams{
+			Resource: "v1/namespaces", Want: "Pod Security enforced in the workload namespaces",
+			Expr: `['` + strings.Join(world.WorkloadNamespaces(), `','`) + `'].map(n, !objects.exists(o, o.metadata.name == n && o.metadata.?labels[?'pod-security.kubernetes.io/enforce'].orValue('privileged') != 'privileged') ? n : '').filter(n, n != '').join(', ')`,
+		}),
+		"metrics-api": general(kube.ObjectsParams{
+			Resource: "metrics.k8s.io/v1beta1/nodes", With: map[string]kube.Collection{"services": {Resource: "apiregistration.k8s.io/v1/apiservices"}},
+			Expr: `!services.exists(s, s.metadata.name == 'v1beta1.metrics.k8s.io' && s.?status.conditions.orValue([]).exists(c, c.type == 'Available' && c.status == 'True')) ?
+				'the metrics API is not Available' : size(objects) == 0 ? 'the metrics API is Available but serves no data' : ''`,
+		}),
+		"worker-nodes": kube.NewNodes(c, kube.NodesParams{Min: 3, Workers: 2}),
+	}
+}
+
+func ask(t *testing.T, s *kubeapi.Store, now time.Time) map[probes.ID]probes.Result {
+	t.Helper()
+	results := map[probes.ID]probes.Result{}
+	for id, p := range checks(t, cluster(t, s), now) {
+		results[id] = probes.Ask(t.Context(), probes.Check{Probe: p, Spec: probes.Spec{ID: id, Title: "t", Every: time.Minute, Timeout: 20 * time.Second, Confirm: 1}}, nil)
+	}
+	return results
+}
+
+func TestScenarios(t *testing.T) {
+	for scenario, failing := range map[world.Scenario][]probes.ID{world.Ready: nil, world.Documented: {"worker-nodes"}} {
+		t.Run(string(scenario), func(t *testing.T) {
+			expect(t, ask(t, seed(t, scenario, noon), noon), failing)
+		})
+	}
+	if _, err := world.Objects("nothing", noon); err == nil {
+		t.Error("accepted a scenario that there is not")
+	}
+}
+
+func expect(t *testing.T, results map[probes.ID]probes.Result, failing []probes.ID) {
+	t.Helper()
+	for id, r := range results {
+		want := probes.Pass
+		for _, f := range failing {
+			if f == id {
+				want = probes.Fail
+			}
+		}
+		if r.Err != nil || r.Status != want {
+			t.Errorf("%s: %s %q (%v), want %s", id, r.Status, r.Summary, r.Err, want)
+		}
+	}
+}
+
+// TestLife lets two days pass in steps, through every schedule, and asks again and again.
+func TestLife(t *testing.T) {
+	for _, start := range []time.Time{noon, noon.Add(37 * time.Minute), noon.Add(-10 * time.Hour)} {
+		s := seed(t, world.Ready, start)
+		for passed := time.Duration(0); passed < 30*time.Hour; passed += 30 * time.Second {
+			now := start.Add(passed)
+			if passed >= 5*time.Minute && now.Minute()%59 != 0 {
+				continue
+			}
+			if err := world.Tick(s, now); err != nil {
+				t.Fatal(err)
+			}
+			if passed%time.Hour == 0 {
+				expect(t, ask(t, s, now), nil)
+			}
+		}
+	}
+}
+
+// TestRest holds that nothing is written when nothing is to be done, so that watchers are not woken.
+func TestRest(t *testing.T) {
+	s := seed(t, world.Ready, noon)
+	if err := world.Tick(s, noon.Add(time.Second)); err != nil { // starts the backup that is due at noon
+		t.Fatal(err)
+	}
+	before := s.Version()
+	if err := world.Tick(s, noon.Add(2*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if after := s.Version(); after != before {
+		t.Errorf("%d changes within a second of rest", after-before)
+	}
+}
+
+// TestSame holds that the same scenario at the same time is the same, name by name.
+func TestSame(t *testing.T) {
+	var first, second strings.Builder
+	if err := seed(t, world.Ready, noon).Snapshot(&first); err != nil {
+		t.Fatal(err)
+	}
+	if err := seed(t, world.Ready, noon).Snapshot(&second); err != nil {
+		t.Fatal(err)
+	}
+	if first.String() != second.String() {
+		t.Error("two seeds differ")
+	}
+}
+
+// TestImages holds that what runs is either on the list of images to mirror or exempt, and in the ready scenario from the platform's registry.
+func TestImages(t *testing.T) {
+	if n := len(world.MirrorImages()); n != 33 {
+		t.Errorf("%d images to mirror, want 33", n)
+	}
+	known := map[string]bool{}
+	for _, m := range world.MirrorImages() {
+		known[m] = true
+	}
+	for _, scenario := range world.Scenarios() {
+		all, err := cluster(t, seed(t, scenario, noon)).Pods(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all.Items) < 60 {
+			t.Errorf("%s has only %d pods", scenario, len(all.Items))
+		}
+		for _, p := range all.Items {
+			for _, c := range p.Containers {
+				source := strings.TrimPrefix(c.Image, world.HarborHost+"/"+world.HarborProject+"/")
+				switch {
+				case known[source]:
+					if fromHarbor := source != c.Image; fromHarbor != (scenario == world.Ready) {
+						t.Errorf("%s: pod %s runs %s", scenario, p.Name, c.Image)
+					}
+				case !exempt(c.ImageID):
+					t.Errorf("%s: pod %s runs %s (%s), which is neither to be mirrored nor exempt", scenario, p.Name, c.Image, c.ImageID)
+				}
+			}
+		}
+	}
+}
+
+func exempt(imageID string) bool {
+	repository, _, _ := strings.Cut(imageID, "@")
+	for _, e := range world.ExemptImages() {
+		if prefix, wild := strings.CutSuffix(e.Repository, "*"); repository == e.Repository || wild && strings.HasPrefix(repository, prefix) {
+			return true
+		}
+	}
+	return false
+}
