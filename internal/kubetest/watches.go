@@ -58,7 +58,18 @@ func (s *suite) watch() {
 	s.lease("new", map[string]string{"l": "1"})
 	s.label("new", `"2"`)
 	s.ok(api.Delete(s.ctx, "new", metav1.DeleteOptions{}))
-	v := s.expect(w, "ADDED new l=1", "MODIFIED new l=2", "DELETED new l=2")
+	v := s.expect(w, "ADDED new l=1", "MODIFIED new l=2")
+	gone := s.next(w)
+	if got := told(gone); got != "DELETED new l=2" {
+		s.Fatalf("event %q, want %q", got, "DELETED new l=2")
+	}
+	last := gone.Object.(*coordinationv1.Lease)
+	if last.DeletionTimestamp != nil {
+		s.Error("an object that nothing held was told as marked for deletion")
+	}
+	end, err := strconv.ParseUint(last.ResourceVersion, 10, 64)
+	s.ok(err)
+	v = append(v, end)
 	if v[0] >= v[1] || v[1] >= v[2] {
 		s.Errorf("versions %v do not rise", v)
 	}

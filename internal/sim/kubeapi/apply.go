@@ -1,6 +1,7 @@
 package kubeapi
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -81,11 +82,17 @@ func (s *Server) track(res Resource, subresource string, old, obj Object, manage
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
-	live := emptyObject(res, obj)
-	if old != nil {
-		live = runtime.DeepCopyJSON(old)
+	live := old
+	if live == nil {
+		live = emptyObject(res, obj)
 	}
-	out := fm.UpdateNoErrors(wrap(live), wrap(obj), manager)
+	out, err := fm.Update(wrap(runtime.DeepCopyJSON(live)), wrap(runtime.DeepCopyJSON(obj)), manager)
+	if err != nil {
+		// Objects that the schema cannot hold, say with two ports of one name, are stored all the same;
+		// the library's own way to do this would complain on standard error.
+		setMeta(obj, "managedFields", metaOf(live)["managedFields"])
+		return obj, nil
+	}
 	return s.restamp(old, out)
 }
 
@@ -168,7 +175,8 @@ func (s *Server) merged(res Resource, in info, live, sent Object, q query) (Obje
 	}
 	out, err := fm.Apply(wrap(runtime.DeepCopyJSON(live)), wrap(runtime.DeepCopyJSON(sent)), q.manager, truth(q.force))
 	if err != nil {
-		if _, told := err.(apierrors.APIStatus); told { //nolint:errorlint // wrapped statuses are not the client's fault
+		var told apierrors.APIStatus
+		if errors.As(err, &told) {
 			return nil, err
 		}
 		return nil, apierrors.NewBadRequest(err.Error())
@@ -220,8 +228,8 @@ func (s *Server) restamp(old Object, out runtime.Object) (Object, error) {
 		}
 		entry["time"] = s.store.stamp()
 		for _, b := range before {
-			if reflect.DeepEqual(timeless([]any{b}), timeless([]any{e})) {
-				entry["time"] = b.(Object)["time"]
+			if same, ok := b.(Object); ok && reflect.DeepEqual(timeless([]any{b}), timeless([]any{e})) {
+				entry["time"] = same["time"]
 			}
 		}
 	}

@@ -34,10 +34,14 @@ func TestClientContract(t *testing.T) {
 	})
 	kubetest.RunClientContract(t, cfg("admin"), kubetest.Options{
 		NamespaceController: true,
-		CustomResource: &kubetest.CustomResource{
-			GVR:  schema.GroupVersionResource{Group: "velero.io", Version: "v1", Resource: "schedules"},
-			Kind: "Schedule",
-			Spec: map[string]any{"schedule": "0 2 * * *", "template": map[string]any{}},
-		},
+		CustomResource:      schedules(),
 	})
+}
+
+func schedules() *kubetest.CustomResource {
+	return &kubetest.CustomResource{
+		GVR:  schema.GroupVersionResource{Group: "velero.io", Version: "v1", Resource: "schedules"},
+		Kind: "Schedule",
+		Spec: map[string]any{"schedule": "0 2 * * *", "template": map[string]any{}},
+	}
 }

@@ -28,14 +28,13 @@ func (s *Store) erase(r Resource, k key, pre preconditions, dry bool) (obj Objec
 		return nil, false, err
 	}
 	marked := s.marked(r, now)
-	if dry {
+	switch {
+	case dry:
 		return marked, doomed(marked), nil
-	}
-	if isNamespace(r) {
+	case isNamespace(r):
 		return s.eraseNamespace(r, k, now, marked)
-	}
-	if doomed(marked) {
-		return s.remove(r, k, marked, now), true, nil
+	case doomed(marked): // what goes at once goes as it was, never having been marked
+		return s.remove(r, k, runtime.DeepCopyJSON(now), now), true, nil
 	}
 	if metaString(now, "deletionTimestamp") != "" {
 		return now, false, nil
@@ -83,7 +82,7 @@ func (s *Store) eraseNamespace(r Resource, k key, now, marked Object) (Object, b
 				continue
 			}
 			if m := s.marked(res, content); doomed(m) {
-				s.commit(res, at, Deleted, m, content)
+				s.commit(res, at, Deleted, runtime.DeepCopyJSON(content), content)
 			} else if metaString(content, "deletionTimestamp") == "" {
 				s.commit(res, at, Modified, m, content)
 			}

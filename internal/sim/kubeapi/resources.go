@@ -168,8 +168,12 @@ func extensionRows() []groupRows {
 			{"PodVolumeRestore", "podvolumerestores", 0, ""},
 			{"Restore", "restores", 0, ""},
 			{"Schedule", "schedules", 0, ""},
-			{"ServerStatusRequest", "serverstatusrequests", withStatus, "ssr"},
+			{"ServerStatusRequest", "serverstatusrequests", 0, "ssr"},
 			{"VolumeSnapshotLocation", "volumesnapshotlocations", 0, "vsl"},
+		}},
+		{"velero.io", "v2alpha1", []row{
+			{"DataDownload", "datadownloads", 0, ""},
+			{"DataUpload", "datauploads", 0, ""},
 		}},
 		{"monitoring.coreos.com", "v1", []row{
 			{"Alertmanager", "alertmanagers", withStatus, "am"},

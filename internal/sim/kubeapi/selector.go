@@ -25,10 +25,17 @@ func parseSelection(r Resource, labelSelector, fieldSelector string) (selection,
 	}
 	for _, req := range f.Requirements() {
 		if !selectable(r, req.Field) {
-			return selection{}, apierrors.NewBadRequest(fmt.Sprintf("field label not supported: %s", req.Field))
+			return selection{}, apierrors.NewBadRequest(notSelectable(r, req.Field))
 		}
 	}
 	return selection{l, f}, nil
+}
+
+func notSelectable(r Resource, field string) string {
+	if selectable(r, "status.phase") || selectable(r, "type") || selectable(r, "reason") {
+		return "field label not supported: " + field
+	}
+	return fmt.Sprintf("%q is not a known field selector: only \"metadata.name\", \"metadata.namespace\"", field)
 }
 
 // everything says that no object is left out.

@@ -2,6 +2,7 @@ package kubeapi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -56,12 +57,24 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, res Resource, in 
 	w.WriteHeader(http.StatusOK)
 	wt := &watcher{
 		server: s, res: res, namespace: in.namespaceOf(res), sel: sel, format: f,
-		out: json.NewEncoder(w), flush: http.NewResponseController(w).Flush, version: version,
+		out: json.NewEncoder(w), flush: flusher(w), version: version,
 	}
 	if err := wt.begin(q, version); err == nil {
 		wt.follow(r, q)
 	}
 	return nil
+}
+
+// flusher sends what was written so far. Behind a wrapper that cannot flush, events arrive late rather
+// than not at all.
+func flusher(w http.ResponseWriter) func() error {
+	rc := http.NewResponseController(w)
+	return func() error {
+		if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+		return nil
+	}
 }
 
 // watchFrom checks the combination of parameters that says where a watch begins.
