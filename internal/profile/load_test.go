@@ -298,7 +298,7 @@ test.yaml:36:11: check "door" is not declared; known are The Door, nodes`},
 
 func TestFaultsOfConnections(t *testing.T) {
 	for to, want := range map[string]string{
-		"prometheus: {}":                                                  `test.yaml:5:15: connections.prometheus: neither service nor url; write service: "namespace/name:port" or url: https://…`,
+		"prometheus: {}": `test.yaml:5:15: connections.prometheus: neither service nor url; write service: "namespace/name:port" or url: https://…`,
 		"prometheus: {service: 'm/p:9090', url: https://p}":               "test.yaml:5:42: connections.prometheus: both service and url; keep one of them",
 		"prometheus: {service: p}":                                        `test.yaml:5:25: connections.prometheus.service must be namespace/name:port, like "monitoring/prometheus-operated:9090"`,
 		"prometheus: {url: 'ftp://p'}":                                    "test.yaml:5:21: connections.prometheus.url must begin with https:// or http://",
