@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/informers"
@@ -116,27 +117,31 @@ func (s *suite) watchResumes() {
 	s.expect(w, "MODIFIED x l=2", "ADDED y l=", "DELETED x l=2")
 }
 
-// watchBookmarks relies on the one bookmark that comes two seconds before a watch's end.
+// watchBookmarks relies on the one bookmark that comes two seconds before a watch's end. It is sent
+// only when it says something new, here that a lease which the watch does not select was written.
 func (s *suite) watchBookmarks() {
 	api := s.kube.CoordinationV1().Leases(s.ns)
 	x := s.lease("x", nil)
 	w := must(api.Watch(s.ctx, metav1.ListOptions{
-		ResourceVersion: x.ResourceVersion, AllowWatchBookmarks: true, TimeoutSeconds: new(int64(5)),
+		FieldSelector: "metadata.name=x", ResourceVersion: x.ResourceVersion, AllowWatchBookmarks: true, TimeoutSeconds: new(int64(6)),
 	}))(s)
 	defer w.Stop()
-	bookmarks := 0
+	other := s.lease("other", nil)
+	newest := ""
 	for e := range w.ResultChan() {
 		lease, ok := e.Object.(*coordinationv1.Lease)
-		if e.Type != watch.Bookmark || !ok {
-			s.Fatalf("event %s in a quiet watch", told(e))
+		if e.Type != watch.Bookmark || !ok || lease.Name != "" {
+			s.Fatalf("event %s in a watch of what does not change", told(e))
 		}
-		if lease.ResourceVersion == "" || lease.Name != "" {
-			s.Errorf("bookmark %+v", lease.ObjectMeta)
-		}
-		bookmarks++
+		newest = lease.ResourceVersion
 	}
-	if bookmarks == 0 {
-		s.Error("no bookmark before the end of the watch")
+	if newest == "" {
+		s.Fatal("no bookmark before the end of the watch")
+	}
+	order, err := resourceversion.CompareResourceVersion(newest, other.ResourceVersion)
+	s.ok(err)
+	if order < 0 {
+		s.Errorf("bookmark at version %s, want at least that of the last write, %s", newest, other.ResourceVersion)
 	}
 }
 
