@@ -48,7 +48,8 @@ func (e AuditEvent) String() string {
 }
 
 // Audit returns the requests of the given users, or of everyone when none is given,
-// in the order in which they arrived. A request is in it from before the API server
+// in the order in which they arrived. A service account's name is
+// system:serviceaccount:NAMESPACE:NAME. A request is in it from before the API server
 // acts on it: what is missing did not happen.
 func (l *Lab) Audit(users ...string) ([]AuditEvent, error) {
 	file, err := os.Open(l.auditFile())

@@ -1,6 +1,6 @@
 // Package labtest runs real servers on loopback for the end-to-end tests: etcd,
 // kube-apiserver, kube-controller-manager, kube-scheduler, KWOK (nodes and pods
-// without containers), MinIO, Velero and Prometheus.
+// without containers), MinIO, Velero, Prometheus, Alertmanager and PostgreSQL.
 //
 // testdata/lab/build.sh builds the servers once into a cache folder outside the
 // tree; a lab that was not built fails the test that asks for it, never skips it.

@@ -35,8 +35,15 @@ type Options struct {
 	Velero bool
 	// Prometheus starts a Prometheus that scrapes itself and Scrape.
 	Prometheus bool
-	// Scrape are further jobs of Prometheus.
+	// Scrape are further jobs of Prometheus, and imply it.
 	Scrape []ScrapeJob
+	// Rules is a rule file of Prometheus (groups: …), evaluated each second. It
+	// implies Prometheus.
+	Rules string
+	// Alertmanager starts one that Prometheus sends its alerts to.
+	Alertmanager bool
+	// Postgres starts a PostgreSQL primary and a standby that streams from it.
+	Postgres bool
 }
 
 // Lab is a set of running servers. Its methods are safe for concurrent use, and
@@ -49,12 +56,14 @@ type Lab struct {
 	users []User
 	net   *egress
 
-	apiPort    int
-	kube       kubernetes.Interface
-	dynamic    dynamic.Interface
-	rest       *rest.Config
-	minio      *MinIO
-	prometheus string
+	apiPort      int
+	kube         kubernetes.Interface
+	dynamic      dynamic.Interface
+	rest         *rest.Config
+	minio        *MinIO
+	prometheus   string
+	alertmanager string
+	postgres     *Postgres
 
 	mu        sync.Mutex
 	processes []*process
@@ -104,6 +113,7 @@ func New(ctx context.Context, o Options) (*Lab, error) {
 func (l *Lab) start(ctx context.Context, o Options) error {
 	o.KWOK = o.KWOK || o.Nodes > 0
 	o.MinIO = o.MinIO || o.Velero
+	o.Prometheus = o.Prometheus || len(o.Scrape) > 0 || o.Rules != ""
 	o.ControlPlane = o.ControlPlane || o.KWOK || o.Velero || len(o.Users) > 0
 	parts := []struct {
 		wanted bool
@@ -114,7 +124,9 @@ func (l *Lab) start(ctx context.Context, o Options) error {
 		{o.Nodes > 0, func(ctx context.Context) error { _, err := l.CreateNodes(ctx, o.Nodes); return err }},
 		{o.MinIO, l.startMinIO},
 		{o.Velero, l.startVelero},
-		{o.Prometheus || len(o.Scrape) > 0, func(ctx context.Context) error { return l.startPrometheus(ctx, o.Scrape) }},
+		{o.Alertmanager, l.startAlertmanager},
+		{o.Prometheus, func(ctx context.Context) error { return l.startPrometheus(ctx, o.Scrape, o.Rules) }},
+		{o.Postgres, l.startPostgres},
 	}
 	for _, part := range parts {
 		if !part.wanted {

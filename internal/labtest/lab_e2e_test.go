@@ -327,3 +327,47 @@ func check(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// TestAlerts has a rule of Prometheus reach Alertmanager.
+func TestAlerts(t *testing.T) {
+	lab := labtest.Start(t, labtest.Options{Alertmanager: true, Rules: `
+groups: [{name: lab, rules: [{alert: Always, expr: vector(1), labels: {severity: critical}}]}]
+`})
+	err := labtest.WaitFor(t.Context(), "waiting for the alert", 30*time.Second, time.Second, func(ctx context.Context) (bool, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+lab.Alertmanager()+"/api/v2/alerts", nil)
+		if err != nil {
+			return false, err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false, err
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		return strings.Contains(string(text), `"alertname":"Always"`), err
+	})
+	check(t, err)
+}
+
+// TestPostgres replicates a row, and loses and regains the standby.
+func TestPostgres(t *testing.T) {
+	ctx := t.Context()
+	db := labtest.Start(t, labtest.Options{Postgres: true}).Postgres()
+	_, err := db.SQL(ctx, db.Primary, "create table t (n int); insert into t values (42)")
+	check(t, err)
+	check(t, labtest.WaitFor(ctx, "waiting for the row", 30*time.Second, 100*time.Millisecond, func(ctx context.Context) (bool, error) {
+		got, err := db.SQL(ctx, db.Standby, "select n from t")
+		return got == "42", err
+	}))
+	if got, err := db.SQL(ctx, db.Standby, "select pg_is_in_recovery()"); err != nil || got != "t" {
+		t.Errorf("the standby is in recovery: %q, %v", got, err)
+	}
+	if _, err := db.SQL(ctx, db.Standby, "insert into t values (43)"); err == nil {
+		t.Error("the standby took a write")
+	}
+	check(t, db.StopStandby(ctx))
+	if _, err := db.SQL(ctx, db.Standby, "select 1"); err == nil {
+		t.Error("the stopped standby answered")
+	}
+	check(t, db.StartStandby(ctx))
+}

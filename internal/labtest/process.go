@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type process struct {
 	name string
 	log  string
 	pid  int
+	stop syscall.Signal
 	done chan struct{} // closed once the process has ended
 	err  error         // how it ended; valid after done
 }
@@ -32,33 +34,40 @@ type server struct {
 	name string // the program and its log
 	args []string
 	env  []string // added to the environment
-	// hasChildren: its end is announced to it, so that it can end its children,
-	// when the test process dies without ending them.
-	hasChildren bool
+	path string   // of the program, where name alone does not find it
+	// user runs it, nil for the one who runs the test.
+	user *syscall.Credential
+	// onDeath is the signal for the death of the test process, onClose the one for
+	// its orderly end; zero is SIGKILL. A server with children is told more gently,
+	// so that it ends them.
+	onDeath, onClose syscall.Signal
 }
 
 // run starts a server with its output in a log file. It returns once the process
 // exists; whether it serves is for await to find out.
 func (l *Lab) run(s server) (*process, error) {
-	path, err := l.program(s.name)
-	if err != nil {
-		return nil, err
+	if s.path == "" {
+		var err error
+		if s.path, err = l.program(s.name); err != nil {
+			return nil, err
+		}
 	}
 	name := s.name
-	p := &process{name: name, log: filepath.Join(l.dir, name+".log"), done: make(chan struct{})}
+	p := &process{
+		name: name, log: filepath.Join(l.dir, name+".log"),
+		stop: cmp.Or(s.onClose, syscall.SIGKILL), done: make(chan struct{}),
+	}
 	out, err := os.Create(p.log)
 	if err != nil {
 		return nil, fmt.Errorf("creating the log of %s: %w", name, err)
 	}
 	defer out.Close()
-	cmd := exec.Command(path, s.args...)
+	cmd := exec.Command(s.path, s.args...)
 	cmd.Dir = l.dir
 	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = ownGroup(syscall.SIGKILL)
-	if s.hasChildren {
-		cmd.SysProcAttr = ownGroup(syscall.SIGTERM)
-	}
+	cmd.SysProcAttr = ownGroup(cmp.Or(s.onDeath, syscall.SIGKILL))
+	cmd.SysProcAttr.Credential = s.user
 	started := make(chan error, 1)
 	go func() {
 		// The kernel kills the child when the thread that started it ends, so this
@@ -105,8 +114,13 @@ func (p *process) await(ctx context.Context, ask func(context.Context) error) er
 // kill ends the process and its children, and waits for it.
 func (p *process) kill() {
 	// The negative number means the process group, so that plug-ins end too.
-	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
-	<-p.done
+	_ = syscall.Kill(-p.pid, p.stop)
+	select {
+	case <-p.done:
+	case <-time.After(10 * time.Second):
+		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+		<-p.done
+	}
 }
 
 // tail returns the last lines of the process's log, with its name above them.

@@ -16,8 +16,9 @@ type ScrapeJob struct {
 	Path    string   // /metrics when empty
 }
 
-// startPrometheus starts it with the jobs, scraped each second.
-func (l *Lab) startPrometheus(ctx context.Context, jobs []ScrapeJob) error {
+// startPrometheus starts it with the jobs, scraped each second, and the groups of
+// rules.
+func (l *Lab) startPrometheus(ctx context.Context, jobs []ScrapeJob, rules string) error {
 	port, err := l.ports.free()
 	if err != nil {
 		return err
@@ -27,6 +28,16 @@ func (l *Lab) startPrometheus(ctx context.Context, jobs []ScrapeJob) error {
 	if err != nil {
 		return err
 	}
+	if l.alertmanager != "" {
+		text += fmt.Sprintf("alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}\n", l.alertmanager)
+	}
+	if rules != "" {
+		path, err := l.file("rules.yml", rules)
+		if err != nil {
+			return err
+		}
+		text += fmt.Sprintf("rule_files: [%q]\n", path)
+	}
 	config, err := l.file("prometheus.yml", text)
 	if err != nil {
 		return err
@@ -34,6 +45,8 @@ func (l *Lab) startPrometheus(ctx context.Context, jobs []ScrapeJob) error {
 	p, err := l.run(server{name: "prometheus", args: []string{
 		"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(l.dir, "prometheus"),
 		"--web.listen-address=" + loopback(port),
+		// The first alerts find no Alertmanager yet: they are not to wait a minute.
+		"--rules.alert.resend-delay=2s",
 	}})
 	if err != nil {
 		return err
@@ -45,7 +58,7 @@ func (l *Lab) startPrometheus(ctx context.Context, jobs []ScrapeJob) error {
 // scrapeConfig is Prometheus' configuration for the jobs.
 func scrapeConfig(jobs []ScrapeJob) (string, error) {
 	var text strings.Builder
-	text.WriteString("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n")
+	text.WriteString("global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nscrape_configs:\n")
 	for _, job := range jobs {
 		if job.Name == "" || len(job.Targets) == 0 {
 			return "", errors.New("configuring Prometheus: a job needs a name and targets")
@@ -66,3 +79,28 @@ func scrapeConfig(jobs []ScrapeJob) (string, error) {
 // Prometheus is the host:port of the running Prometheus, or "" when the lab has
 // none.
 func (l *Lab) Prometheus() string { return l.prometheus }
+
+// startAlertmanager starts one that sends alerts to nobody.
+func (l *Lab) startAlertmanager(ctx context.Context) error {
+	port, err := l.ports.free()
+	if err != nil {
+		return err
+	}
+	config, err := l.file("alertmanager.yml", "route: {receiver: nobody, group_wait: 0s}\nreceivers: [{name: nobody}]\n")
+	if err != nil {
+		return err
+	}
+	p, err := l.run(server{name: "prometheus-alertmanager", args: []string{
+		"--config.file=" + config, "--storage.path=" + filepath.Join(l.dir, "alertmanager"),
+		"--web.listen-address=" + loopback(port), "--cluster.listen-address=",
+	}})
+	if err != nil {
+		return err
+	}
+	l.alertmanager = loopback(port)
+	return p.await(ctx, func(ctx context.Context) error { return l.get(ctx, "http://"+l.alertmanager+"/-/ready") })
+}
+
+// Alertmanager is the host:port of the running Alertmanager, or "" when the lab has
+// none.
+func (l *Lab) Alertmanager() string { return l.alertmanager }

@@ -165,16 +165,18 @@ func (l *Lab) Namespace(ctx context.Context, name string) error {
 // own limits on speed. Every call returns a copy.
 func (l *Lab) AdminConfig() *rest.Config { return l.Config(Admin) }
 
-// Config is the client configuration of one of the lab's users.
+// Config is the client configuration of one of the lab's users; that of an unknown
+// one is anonymous.
 func (l *Lab) Config(user string) *rest.Config { return l.TokenConfig(l.Token(user)) }
 
 // TokenConfig is a client configuration for a token. It verifies the API server's
 // certificate.
 func (l *Lab) TokenConfig(token string) *rest.Config {
-	return &rest.Config{
-		Host: l.APIServer(), BearerToken: token, QPS: -1,
-		TLSClientConfig: rest.TLSClientConfig{CAData: l.pki.caPEM},
+	config := &rest.Config{Host: l.APIServer(), BearerToken: token, QPS: -1}
+	if l.pki != nil {
+		config.CAData = l.pki.caPEM
 	}
+	return config
 }
 
 // APIServer is the API server's base URL.
@@ -183,7 +185,7 @@ func (l *Lab) APIServer() string { return "https://" + loopback(l.apiPort) }
 // Kubeconfig writes a kubeconfig for a token, whose context, cluster and user are
 // called name, and returns its path. Token gives the tokens of the lab's users.
 func (l *Lab) Kubeconfig(name, token string) (string, error) {
-	if l.kube == nil && l.pki == nil {
+	if l.pki == nil {
 		return "", errNoControlPlane
 	}
 	l.mu.Lock()

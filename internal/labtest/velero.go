@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -84,7 +85,7 @@ func (l *Lab) runVelero() (*process, error) {
 		return nil, err
 	}
 	return l.run(server{
-		name: "velero", hasChildren: true,
+		name: "velero", onDeath: syscall.SIGTERM,
 		args: []string{
 			"server", "--kubeconfig=" + config, "--namespace=" + VeleroNamespace, "--plugin-dir=" + plugins,
 			"--metrics-address=" + loopback(metrics), "--profiler-address=" + loopback(profiler),

@@ -78,9 +78,12 @@ files() {
 	mv "$dir/$4.part" "$dir/$4"
 }
 
+# there COMMAND tells whether a command is installed, a path or a pattern of paths.
+there() { command -v "$1" >/dev/null || compgen -G "$1" >/dev/null; }
+
 # debian COMMAND PACKAGE installs a package of Debian's unless it is there.
 debian() {
-	command -v "$1" >/dev/null && return
+	there "$1" && return
 	[[ $(id -u) == 0 ]] && command -v apt-get >/dev/null ||
 		die "$1 is missing: install the package $2 (apt-get install $2)"
 	say "$1: installing the package $2"
@@ -88,7 +91,7 @@ debian() {
 		tail -n 20 "$dir/log/apt-$2.log" >&2
 		die "$1: installing the package $2 failed; whole log: $dir/log/apt-$2.log"
 	}
-	command -v "$1" >/dev/null || die "the package $2 brought no command $1"
+	there "$1" || die "the package $2 brought no command $1"
 }
 
 building=
@@ -101,6 +104,8 @@ exec 9>"$cache/lock"
 flock -n 9 || { say "another build is running, waiting for it" && flock 9; }
 
 debian prometheus prometheus
+debian prometheus-alertmanager prometheus-alertmanager
+debian '/usr/lib/postgresql/*/bin/initdb' postgresql
 if [[ ! -e $dir/complete ]]; then
 	say "building into $dir; from nothing this takes 15 to 30 minutes on two cores"
 	kube=$(version kubernetes k8s.io/kubernetes)
