@@ -62,6 +62,8 @@ func (a *Assessment) stepFor(c Component, i Item, steps []*Step) *Step {
 	id, title := i.Spec.Action, c.Title
 	if id == "" {
 		id = c.ID
+	} else if named := a.Outline.Actions[id]; named != "" {
+		title = named
 	}
 	if slices.ContainsFunc(steps, func(s *Step) bool { return s.ID == id && s.Action == i.Spec.Action }) {
 		return nil

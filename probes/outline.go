@@ -41,7 +41,8 @@ type Outline struct {
 	Profile    string
 	Threshold  *big.Rat // percent for GO, gates aside
 	Components []Component
-	Specs      []Spec // in the order of the profile
+	Specs      []Spec        // in the order of the profile
+	Actions    map[ID]string // titles of the actions that specs name; one that is missing goes by its component's title
 	Waivers    []Waiver
 }
 

@@ -80,7 +80,10 @@ func (p *Profile) Action(id probes.ID) (Action, bool) {
 func (p *Profile) Outline() *probes.Outline {
 	o := &probes.Outline{
 		Platform: p.Platform, Profile: p.Name, Threshold: new(big.Rat).Set(p.Threshold),
-		Waivers: append([]probes.Waiver(nil), p.Waivers...),
+		Waivers: append([]probes.Waiver(nil), p.Waivers...), Actions: map[probes.ID]string{},
+	}
+	for _, a := range p.Actions {
+		o.Actions[a.ID] = a.Title
 	}
 	for _, c := range p.Components {
 		o.Components = append(o.Components, c.Component)

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
+	"github.com/254carbon/gonogo/internal/platform"
+	"github.com/254carbon/gonogo/internal/profile"
+	"github.com/254carbon/gonogo/internal/state"
+	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/all"
+	"github.com/254carbon/gonogo/theme"
+	"github.com/254carbon/gonogo/tui"
+)
+
+// framesPerSecond is low on purpose: a bastion's line is slow, and nothing here moves fast.
+const framesPerSecond = 15
+
+// board shows the board until the person quits or a signal comes. Where there is no terminal for it, it prints one check instead.
+func board(ctx context.Context, o *options) error {
+	if _, ok := terminal(o.out); !ok || dumb() {
+		if o.wall {
+			return fmt.Errorf("--wall needs a terminal that can draw; this is none")
+		}
+		complain(o.err, errors.New("no terminal to draw the board on: this is one check, as `gonogo check` prints it"))
+		return check(ctx, o, checkFlags{output: "table", failOn: []string{"no-go", "unknown"}})
+	}
+	s, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	err = s.show(ctx)
+	return errors.Join(err, s.close())
+}
+
+// show polls and draws until ctx ends or the person quits.
+func (s *session) show(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer cancel()
+
+	notices := newNotices()
+	for i, text := range s.notices {
+		notices.put(fmt.Sprintf("start-%d", i), tui.Warning, text)
+	}
+	po := probes.PollerOptions{Now: s.now}
+	if s.store != nil {
+		recorder := state.NewRecorder(s.store, func(trouble string) { notices.put("history", tui.Warning, trouble) })
+		defer recorder.Close()
+		po.OnResult = func(_ probes.Result, list probes.Checklist) { recorder.Observe(list.Assess(s.now())) }
+	}
+	poller := probes.NewPoller(s.list, s.checks, po)
+	feed := poller.Subscribe()
+	defer feed.Close()
+
+	model := tui.New(ctx, tui.Deps{
+		Feed: feed, Refresh: poller.Refresh, Now: s.now, History: s.pastOf(poller), Theme: s.themeOptions(), Mode: s.mode(),
+		Notices: notices.out, Demo: s.demoControls(poller),
+	})
+	program := tea.NewProgram(model, s.programOptions(ctx)...)
+	crash := &crashes{kill: program.Kill}
+	work.Go(func() { crash.guard(func() { poller.Run(ctx) }) })
+	work.Go(func() { crash.guard(func() { notices.run(ctx) }) })
+	work.Go(func() { crash.guard(func() { s.reload(ctx, poller, notices) }) })
+
+	_, err := program.Run()
+	cancel()
+	work.Wait() // the recorder must not be closed under the poller
+	return crash.or(ended(ctx, err))
+}
+
+// ended turns the ways in which a program ends that are no failure into nil.
+func ended(_ context.Context, err error) error {
+	switch {
+	case errors.Is(err, tea.ErrProgramPanic):
+		return exitError{code: 70, err: err}
+	case errors.Is(err, tea.ErrInterrupted), errors.Is(err, tea.ErrProgramKilled), errors.Is(err, context.Canceled):
+		return nil
+	}
+	return err
+}
+
+// crashes turns a panic of a goroutine of ours into an orderly end, so that the terminal is left as it was.
+type crashes struct {
+	kill func()
+	mu   sync.Mutex
+	err  error
+}
+
+func (c *crashes) guard(work func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.mu.Lock()
+			c.err = errors.Join(c.err, fmt.Errorf("crashed: %v\n%s", v, debug.Stack()))
+			c.mu.Unlock()
+			c.kill()
+		}
+	}()
+	work()
+}
+
+func (c *crashes) or(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return exitError{code: 70, err: c.err}
+	}
+	return err
+}
+
+func (s *session) programOptions(ctx context.Context) []tea.ProgramOption {
+	opts := []tea.ProgramOption{
+		tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond),
+		tea.WithInput(s.opts.in), tea.WithOutput(s.opts.out),
+	}
+	if noColor() {
+		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
+	}
+	return opts
+}
+
+func (s *session) themeOptions() theme.Options {
+	return theme.Options{Name: s.opts.theme, ASCII: s.opts.ascii || asciiLocale(), NoColor: noColor()}
+}
+
+func (s *session) mode() tui.Mode {
+	m := tui.Mode{ReadOnly: s.opts.readOnly, Wall: s.opts.wall, Demo: s.sim != nil, Platform: s.profile.Platform, Who: who(), Context: s.platform.Context()}
+	if s.sim != nil {
+		m.DemoLabel = s.sim.Label()
+	}
+	return m
+}
+
+// who is the person and the machine, as a shell prompt shows them.
+func who() string {
+	name, host := "", ""
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		host = h
+	}
+	return name + "@" + host
+}
+
+// reload follows the profile's file, if it is one: a good change is polled from then on, over connections of its own; a bad one leaves the
+// old profile polling.
+func (s *session) reload(ctx context.Context, poller *probes.Poller, n *notices) {
+	if _, builtin := profile.BuiltinSource(s.opts.profile); builtin {
+		return
+	}
+	current := s.profile
+	refuse := func(err error) {
+		text := ""
+		if err != nil {
+			text = fmt.Sprintf("the changed profile is not used, the one before goes on: %v", err)
+		}
+		n.put("profile", tui.Trouble, text)
+	}
+	take := func(next *profile.Profile) {
+		if err := s.swap(current, next, poller); err != nil {
+			refuse(err)
+			return
+		}
+		current = next
+		refuse(nil)
+	}
+	profile.Watch(ctx, s.opts.profile, current.Digest, all.Kinds(), take, refuse)
+}
+
+// swap puts a new profile in the place of the one being polled.
+func (s *session) swap(current, next *profile.Profile, poller *probes.Poller) error {
+	if s.sim != nil {
+		next = s.sim.Profile(next)
+	}
+	p, err := platform.Open(next, s.platformOptions)
+	if err != nil {
+		return err
+	}
+	checks, err := buildChecks(next, p)
+	if err != nil {
+		p.Close()
+		return err
+	}
+	list, err := poller.Checklist().Over(next.Outline(), func(id probes.ID) bool { return profile.Same(current, next, id) })
+	if err != nil {
+		p.Close()
+		return err
+	}
+	poller.Replace(list, checks)
+	s.platform.Close() // what is still being asked over it ends; nobody waits for those answers
+	s.platform = p
+	return nil
+}
+
+// past reads the history for the board.
+type past struct {
+	store  *state.Store
+	poller *probes.Poller
+	now    func() time.Time
+}
+
+func (s *session) pastOf(poller *probes.Poller) tui.History {
+	if s.store == nil {
+		return nil
+	}
+	return past{store: s.store, poller: poller, now: s.now}
+}
+
+func (p past) Previous(ctx context.Context) (int, time.Time, bool, error) {
+	score, ok, err := p.store.Previous(ctx, p.poller.Checklist().Assess(p.now()).Percent)
+	return score.Percent, score.At.UTC(), ok, err
+}
+
+func (p past) Trend(ctx context.Context, n int) ([]int, error) {
+	scores, err := p.store.Scores(ctx, n)
+	percents := make([]int, len(scores))
+	for i, s := range scores {
+		percents[i] = s.Percent
+	}
+	return percents, err
+}
+
+// stripWindow is how far back the strip of a check's statuses reaches.
+const stripWindow = 24 * time.Hour
+
+func (p past) Strip(ctx context.Context, id probes.ID, n int) ([]probes.Status, error) {
+	return p.store.Strip(ctx, id, p.now(), stripWindow, n)
+}
+
+// demoControls are the switches of the simulated platform.
+func (s *session) demoControls(poller *probes.Poller) *tui.DemoControls {
+	if s.sim == nil {
+		return nil
+	}
+	return &tui.DemoControls{
+		Switches: func(context.Context) ([]tui.Switch, error) {
+			var all []tui.Switch
+			for _, w := range s.sim.Switches() {
+				all = append(all, tui.Switch{Key: w.Key, Label: w.Label, State: w.State, On: w.On})
+			}
+			return all, nil
+		},
+		Toggle: func(_ context.Context, key string) error {
+			err := s.sim.Toggle(key)
+			poller.Refresh()
+			return err
+		},
+	}
+}

@@ -1,0 +1,238 @@
+// Package platform opens the connections that a profile describes, with one transport, one guard and one place for secrets behind them all.
+// Opening asks nobody anything; a connection that cannot be used is not an error but an answer, which every check over it gets.
+package platform
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/254carbon/gonogo/internal/platform/cloudflare"
+	"github.com/254carbon/gonogo/internal/platform/cluster"
+	"github.com/254carbon/gonogo/internal/platform/harbor"
+	"github.com/254carbon/gonogo/internal/platform/prom"
+	"github.com/254carbon/gonogo/internal/platform/secrets"
+	"github.com/254carbon/gonogo/internal/platform/transport"
+	"github.com/254carbon/gonogo/internal/profile"
+	"github.com/254carbon/gonogo/probes"
+)
+
+// Options say from where and under which rules a platform is reached.
+type Options struct {
+	Kubeconfig string                           // file; empty as kubectl
+	Context    string                           // of the kubeconfig; empty for the profile's
+	ReadOnly   bool                             // lets nothing out but reads
+	Getenv     func(name string) (string, bool) // for secrets by reference
+	Now        func() time.Time
+	Log        *slog.Logger
+
+	// The simulated platform replaces the machine's network, trust and kubeconfig.
+	Dial    transport.DialFunc
+	Roots   *x509.CertPool
+	REST    *rest.Config
+	Answers string // base URL of the answers to checks without a probe; empty on a real platform
+}
+
+// Platform is the connections of one profile. A connection that could not be opened is nil, and Trouble says why.
+type Platform struct {
+	ReadOnly   bool
+	Now        func() time.Time
+	Secrets    *secrets.Resolver
+	Mask       *secrets.Mask
+	Cluster    *cluster.Cluster
+	Prometheus *prom.Client
+	Harbor     *harbor.Client
+	Cloudflare *cloudflare.Client
+	Web        *Web
+	Answers    *http.Client // nil on a real platform
+	AnswersURL string
+
+	info    cluster.Info
+	trouble map[string]error
+}
+
+// Open prepares the connections of a profile. The error is for what no check could report; a kubeconfig that cannot be read is none.
+func Open(p *profile.Profile, o Options) (*Platform, error) {
+	x := &Platform{ReadOnly: o.ReadOnly, Now: o.Now, Mask: &secrets.Mask{}, trouble: map[string]error{}}
+	x.Secrets = &secrets.Resolver{Getenv: o.Getenv, ReadOnly: o.ReadOnly, Mask: x.Mask}
+	x.openCluster(p, o)
+	for name, open := range map[string]func() error{
+		"prometheus": func() error { return x.openPrometheus(p.Connections.Prometheus, o) },
+		"harbor":     func() error { return x.openHarbor(p.Connections.Harbor, o) },
+		"cloudflare": func() error { return x.openCloudflare(p.Connections.Cloudflare, o) },
+	} {
+		if err := open(); err != nil {
+			x.trouble[name] = err
+		}
+	}
+	x.Web = &Web{cluster: x.Cluster, trouble: x.trouble["kubernetes"], client: transport.Client(x.transport(o, nil))}
+	if o.Answers != "" {
+		x.Answers, x.AnswersURL = transport.Client(x.transport(o, nil)), o.Answers
+	}
+	return x, nil
+}
+
+// Trouble says why a connection cannot be used, or nil.
+func (x *Platform) Trouble(connection string) error { return x.trouble[connection] }
+
+// Notices says what a person should know about the connections before anything is asked.
+func (x *Platform) Notices() []string {
+	if err := x.trouble["kubernetes"]; err != nil {
+		return []string{fmt.Sprintf("no cluster: %v", err)}
+	}
+	return nil
+}
+
+// Context names the cluster for people: the context of the kubeconfig, or the API server.
+func (x *Platform) Context() string {
+	if x.info.Context != "" {
+		return x.info.Context
+	}
+	return x.info.Server
+}
+
+// Close ends the connections. Checks that are still being asked get errors.
+func (x *Platform) Close() {
+	if x.Cluster != nil {
+		x.Cluster.Close()
+	}
+}
+
+func (x *Platform) transport(o Options, roots *x509.CertPool) http.RoundTripper {
+	if roots == nil {
+		roots = o.Roots
+	}
+	return transport.New(transport.Options{Dial: o.Dial, Roots: roots, ReadOnly: o.ReadOnly})
+}
+
+func (x *Platform) openCluster(p *profile.Profile, o Options) {
+	config, info := o.REST, cluster.Info{}
+	if config == nil {
+		name := o.Context
+		if name == "" {
+			name = p.Connections.Kubernetes.Context
+		}
+		var err error
+		if config, info, err = cluster.LoadConfig(o.Kubeconfig, name); err != nil {
+			x.trouble["kubernetes"] = err
+			return
+		}
+	}
+	x.info = info
+	c, err := cluster.Open(cluster.Options{
+		RESTConfig: config, Info: info, ReadOnly: o.ReadOnly, Namespaces: p.Namespaces(), Dial: o.Dial, Now: o.Now, Log: o.Log,
+		WrapTransport: func(next http.RoundTripper) http.RoundTripper {
+			return transport.Wrap(next, transport.Options{ReadOnly: o.ReadOnly, Kubernetes: true, MaxBody: transport.KubernetesLimit})
+		},
+	})
+	if err != nil {
+		x.trouble["kubernetes"] = err
+		return
+	}
+	x.Cluster, x.Secrets.Cluster = c, c
+}
+
+func (x *Platform) openPrometheus(c *profile.Prometheus, o Options) error {
+	switch {
+	case c == nil:
+		return notConfigured("prometheus")
+	case c.Service != "":
+		return x.openPrometheusService(c, o)
+	}
+	roots, err := trust(c.CA, o.Roots)
+	if err != nil {
+		return err
+	}
+	rt := x.transport(o, roots)
+	if c.Read != nil {
+		rt = reader{next: rt, secrets: x.Secrets, read: *c.Read}
+	}
+	client, err := prom.New(prom.Options{BaseURL: c.URL, Client: transport.Client(rt), Now: o.Now})
+	x.Prometheus = client
+	return err
+}
+
+// openPrometheusService reaches a Prometheus by its Service, through the cluster.
+func (x *Platform) openPrometheusService(c *profile.Prometheus, o Options) error {
+	if x.Cluster == nil {
+		return x.trouble["kubernetes"]
+	}
+	target, err := cluster.ParseServiceTarget(c.Service)
+	if err != nil {
+		return err
+	}
+	rt, base, err := x.Cluster.Transport(context.Background(), target)
+	if err != nil {
+		return err
+	}
+	rt = transport.Wrap(rt, transport.Options{ReadOnly: o.ReadOnly})
+	if c.Read != nil {
+		rt = reader{next: rt, secrets: x.Secrets, read: *c.Read}
+	}
+	x.Prometheus, err = prom.New(prom.Options{
+		BaseURL: base.String(), Client: transport.Client(rt), Now: o.Now,
+		Describe: func(u *url.URL) probes.Request { return x.Cluster.ServiceRequest(target, u.RequestURI()) },
+	})
+	return err
+}
+
+func (x *Platform) openHarbor(c *profile.Harbor, o Options) error {
+	if c == nil {
+		return notConfigured("harbor")
+	}
+	roots, err := trust(c.CA, o.Roots)
+	if err != nil {
+		return err
+	}
+	ho := harbor.Options{URL: c.URL, Transport: x.transport(o, roots), Now: o.Now}
+	if c.Read != nil {
+		ho.Reader = func(ctx context.Context) (string, string, error) {
+			user, err := x.Secrets.Resolve(ctx, c.Read.Username)
+			if err != nil {
+				return "", "", fmt.Errorf("finding gonogo's reading credential for Harbor: %w", err)
+			}
+			password, err := x.Secrets.Resolve(ctx, c.Read.Password)
+			if err != nil {
+				return "", "", fmt.Errorf("finding gonogo's reading credential for Harbor: %w", err)
+			}
+			return user, password, nil
+		}
+	}
+	x.Harbor, err = harbor.New(ho)
+	return err
+}
+
+func notConfigured(name string) error {
+	return fmt.Errorf("the profile has no connection %s: add it under connections", name)
+}
+
+// trust returns the authorities to trust: the usual ones and the one of the file, if one is named.
+func trust(ca *profile.CA, usual *x509.CertPool) (*x509.CertPool, error) {
+	if ca == nil {
+		return usual, nil
+	}
+	pem, err := os.ReadFile(ca.File)
+	if err != nil {
+		return nil, fmt.Errorf("reading the certificate authority: %w", err)
+	}
+	pool := usual
+	if pool == nil {
+		if pool, err = x509.SystemCertPool(); err != nil {
+			pool = x509.NewCertPool()
+		}
+	} else {
+		pool = pool.Clone()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("reading the certificate authority: " + ca.File + " holds no certificate in PEM form")
+	}
+	return pool, nil
+}

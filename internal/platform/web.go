@@ -1,0 +1,81 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/254carbon/gonogo/internal/platform/cluster"
+	"github.com/254carbon/gonogo/internal/platform/secrets"
+	"github.com/254carbon/gonogo/internal/profile"
+	"github.com/254carbon/gonogo/probes"
+)
+
+// maxPage is how much of a page is read.
+const maxPage = 1 << 20
+
+// Web fetches pages for probes: of Services through the cluster, and of URLs directly. Redirects are never followed, bodies are bounded.
+type Web struct {
+	cluster *cluster.Cluster // nil if there is none
+	trouble error            // why not
+	client  *http.Client
+}
+
+// Fetch sends a request: to a Service ("namespace/name:port") when one is named, in which case the URL's path and query count alone, else
+// to the URL. The caller closes the body.
+func (w *Web) Fetch(ctx context.Context, service string, r *http.Request) (*http.Response, probes.Request, error) {
+	r = r.WithContext(ctx)
+	if service == "" {
+		resp, err := w.client.Do(r)
+		return resp, curl(r), err
+	}
+	if w.cluster == nil {
+		return nil, probes.Request{}, w.trouble
+	}
+	return w.cluster.Service(ctx, service, r, maxPage)
+}
+
+// curl says how a person repeats a request.
+func curl(r *http.Request) probes.Request {
+	flags := "-sS -i"
+	if r.Method == http.MethodHead {
+		flags = "-sS -I"
+	}
+	return probes.Request{Source: r.Method + " " + r.URL.String(), Repeat: fmt.Sprintf("curl %s '%s'", flags, r.URL)}
+}
+
+// reader puts gonogo's reading credential on requests.
+type reader struct {
+	next    http.RoundTripper
+	secrets *secrets.Resolver
+	read    profile.BearerRead
+}
+
+// RoundTrip sends the request with the credential.
+func (b reader) RoundTrip(r *http.Request) (*http.Response, error) {
+	fail := func(err error) (*http.Response, error) {
+		if r.Body != nil {
+			_ = r.Body.Close()
+		}
+		return nil, fmt.Errorf("finding gonogo's reading credential: %w", err)
+	}
+	out := r.Clone(r.Context())
+	if !b.read.Token.IsZero() {
+		token, err := b.secrets.Resolve(r.Context(), b.read.Token)
+		if err != nil {
+			return fail(err)
+		}
+		out.Header.Set("Authorization", "Bearer "+token)
+		return b.next.RoundTrip(out)
+	}
+	user, err := b.secrets.Resolve(r.Context(), b.read.Username)
+	if err != nil {
+		return fail(err)
+	}
+	password, err := b.secrets.Resolve(r.Context(), b.read.Password)
+	if err != nil {
+		return fail(err)
+	}
+	out.SetBasicAuth(user, password)
+	return b.next.RoundTrip(out)
+}

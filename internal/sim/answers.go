@@ -1,0 +1,90 @@
+package sim
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/254carbon/gonogo/probes/simulated"
+)
+
+// answers is the part of the simulated platform that answers for checks whose probes are not written yet.
+type answers struct {
+	mu    sync.Mutex
+	ready bool
+	fail  map[string]string // by check: why it fails although the scenario says that it passes
+	done  map[string]bool   // what a person has mended since
+}
+
+// stand is what the simulated platform says of one check in its scenarios.
+type stand struct {
+	id, subject, want string
+	ready             string // what is found in the scenario ready
+	documented        string // what is found in the scenario documented, if that falls short
+}
+
+// stands follow the status document: what it calls complete is complete, what it lists as remaining is not there yet.
+var stands = []stand{
+	{"monitors-bind", "14 ServiceMonitors and 2 PodMonitors", "each yields a target that is up", "16 of 16 monitors bind", ""},
+	{"grafana-dashboards", "Grafana", "database ok, declared dashboards present", "database ok, 10 dashboards", ""},
+	{"loki-ingesting", "Loki", "lines from at least 2 namespaces in 5 minutes", "lines from 7 namespaces, newest 4 s old", ""},
+	{"alert-routing", "Alertmanager", "ready, Watchdog recent, routed, nothing failed in a day", "2 of 2 peers, Watchdog 38 s old, receiver on-call, 0 failed sends", ""},
+	{"ingress-binds", "Ingresses of 10 protected hosts", "each leads to ready endpoints", "10 of 10 lead to ready endpoints", ""},
+	{"sso-scripts", "SSO scripts in the checkout", "present, executable, parse", "3 of 3 present, executable, parse", ""},
+	{"metrics-api", "APIService v1beta1.metrics.k8s.io", "Available and serving data", "Available, metrics of every node", ""},
+	{"catalogue-complete", "services.json", "at least 9 services with category, description, icon and URL", "10 services, all fields present", ""},
+	{"guides", "guides in the checkout", "every role covered, at least 12", "15 guides, 8 of 8 roles", ""},
+	{"scripts", "scripts in the checkout", "at least 10, executable, each parses", "17 scripts, all executable, all parse", ""},
+	{"readme-current", "README.md", "changed or attested within 30 days", "changed 1 day ago", ""},
+	{"certificates", "served chains of 14 hosts", "valid for 21 more days, from the declared issuer", "14 of 14 valid, the first ends in 61 days", ""},
+	{"network-policies", "policies of 7 workload namespaces", "default-deny that selects pods, every policy binds", "7 of 7 namespaces, 38 of 38 policies bind", ""},
+	{"rbac", "cluster role bindings", "no cluster-admin for default service accounts, no undeclared wildcard", "none found in 28 bindings", ""},
+	{"harbor-robot", "robot account of the mirror", "exists, does not expire within 14 days", "robot$254carbon+mirror, 89 days left", "no robot account of the mirror"},
+	{"images-mirrored", "33 required images", "in Harbor with the locked digest", "33 of 33 with the locked digest", "0 of 33 images in project 254carbon"},
+	{"images-origin", "running containers outside the exempt list", "none from Docker Hub", "0 of 71 containers from Docker Hub", "49 of 71 containers come from Docker Hub"},
+	{"access-apps", "Access applications", "the ten of the profile, declared policies, no bypass", "10 of 10 applications with their policies", "0 of 10 applications exist"},
+	{"access-otp", "one-time-PIN identity provider", "enabled for the ten applications", "enabled for 10 of 10", "no one-time-PIN provider in the account"},
+	{"services-protected", "the nine services from outside", "each answers with the Access login", "9 of 9 proven protected", "9 of 9 services answer without Access: open"},
+	{"routes-covered", "14 hosts that the tunnel routes", "an application each, or declared public", "14 of 14 covered", "14 hosts without an application"},
+	{"test-backup", "test backup of the last 7 days", "Completed", "Completed 26 h ago, 697 items", "no test backup was ever recorded"},
+	{"restore-verified", "verified restore of the last 30 days", "content equal, with its RTO", "verified 25 h ago, RTO 41 s", "no restore was ever verified"},
+	{"workload-guards", "9 critical workloads", "spread, a PDB that binds and allows a disruption, within quota", "9 of 9 guarded", ""},
+	{"replicas-spread", "critical workloads", "replicas on more than one node", "9 of 9 on at least two nodes", "all replicas are on dev-cluster-control-plane"},
+	{"postgres-replication", "postgres-shared", "streams to a standby, lag below 16 MiB and 10 s, write Service selects the primary", "1 standby streaming, 0.2 MiB and 0.1 s behind", "no standby: pg_stat_replication is empty"},
+	{"backup-failure-domain", "storage of the backups", "outside of the cluster it protects", "s3.eu-central-1, outside of the cluster", "MinIO in data-platform, on the node that it protects"},
+}
+
+// mends says which switch brings a check's stand-in from documented to ready.
+var mends = map[string]string{"replicas-spread": "nodes"}
+
+// ServeHTTP answers GET /simulated/CHECK.
+func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id, ok := strings.CutPrefix(r.URL.Path, "/simulated/")
+	i := slices.IndexFunc(stands, func(s stand) bool { return s.id == id })
+	if !ok || i < 0 || r.Method != http.MethodGet {
+		http.NotFound(w, r)
+		return
+	}
+	a.mu.Lock()
+	answer := stands[i].answer(a.ready || a.done[mends[id]], a.fail[id])
+	a.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+func (s stand) answer(ready bool, fail string) simulated.Answer {
+	found := s.ready
+	if !ready && s.documented != "" && fail == "" {
+		fail = s.documented
+	}
+	status := "pass"
+	if fail != "" {
+		status, found = "fail", fail
+	}
+	return simulated.Answer{
+		Status: status, Summary: found,
+		Evidence: []simulated.Item{{Subject: s.subject, Want: s.want, Got: found, Wanting: fail != ""}},
+	}
+}

@@ -1,0 +1,168 @@
+package sim
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/254carbon/gonogo/internal/sim/faults"
+)
+
+// hosts serves every simulated server from one TLS listener on loopback, told apart by name, and dials them by those names, so that
+// what is shown of them ("GET https://harbor.254carbon.com/…") is the same every time, whatever port was free.
+type hosts struct {
+	listener net.Listener
+	server   *http.Server
+	roots    *x509.CertPool
+	pem      []byte // of the authority
+	dialer   net.Dialer
+	byName   map[string]*host // fixed before serving
+	log      requestLog
+	done     sync.WaitGroup
+}
+
+// host is one simulated server.
+type host struct {
+	connection string
+	injector   *faults.Injector
+}
+
+// startHosts listens on a free port of the loopback interface.
+func startHosts(byName map[string]*host) (*hosts, error) {
+	names := make([]string, 0, len(byName))
+	for name := range byName {
+		names = append(names, name)
+	}
+	cert, roots, err := selfSigned(names)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listening on loopback for the simulated platform: %w", err)
+	}
+	h := &hosts{
+		listener: listener, roots: roots, byName: byName,
+		pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}),
+	}
+	h.server = &http.Server{
+		Handler:           http.HandlerFunc(h.serve),
+		ReadHeaderTimeout: 10 * time.Second,
+		MaxHeaderBytes:    1 << 20,
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}},
+		ErrorLog:          log.New(discard{}, "", 0), // cut connections are this server's business
+	}
+	h.done.Go(func() { _ = h.server.ServeTLS(listener, "", "") })
+	return h, nil
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// serve hands a request to the server of its name.
+func (h *hosts) serve(w http.ResponseWriter, r *http.Request) {
+	name := r.Host
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		name = host
+	}
+	target, ok := h.byName[name]
+	if !ok {
+		http.Error(w, "no such host in the simulated platform", http.StatusMisdirectedRequest)
+		return
+	}
+	h.log.add(Request{Connection: target.connection, Method: r.Method, Host: name, Path: r.URL.Path, Query: r.URL.RawQuery, Upgrade: r.Header.Get("Upgrade")})
+	target.injector.ServeHTTP(w, r)
+}
+
+// dial connects to a simulated server by its name; names that are not the platform's are refused, never looked up.
+func (h *hosts) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	name, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("dialing %s: %w", address, err)
+	}
+	target, ok := h.byName[name]
+	if !ok {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("%s is not part of the simulated platform", name)}
+	}
+	if target.injector.Kind() == faults.Down {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("connecting to %s: %w", address, syscall.ECONNREFUSED)}
+	}
+	return h.dialer.DialContext(ctx, "tcp", h.listener.Addr().String())
+}
+
+// close ends all exchanges and returns when no handler runs any more.
+func (h *hosts) close() error {
+	err := h.server.Close()
+	h.done.Wait()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// selfSigned makes a certificate authority that lives as long as the process and a certificate for the names.
+func selfSigned(names []string) (tls.Certificate, *x509.CertPool, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, nil, fmt.Errorf("making a key for the simulated platform: %w", err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "simulated platform"}, DNSNames: names,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(30 * 24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return tls.Certificate{}, nil, fmt.Errorf("signing for the simulated platform: %w", err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return tls.Certificate{}, nil, fmt.Errorf("reading the simulated platform's certificate: %w", err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(leaf)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, roots, nil
+}
+
+// Request is one request that reached the simulated platform.
+type Request struct {
+	Connection, Method, Host, Path, Query, Upgrade string
+}
+
+// requestLog keeps what was asked, for tests that prove that nothing was written and everything was asked.
+type requestLog struct {
+	mu   sync.Mutex
+	kept []Request
+}
+
+const maxRequests = 100_000
+
+func (l *requestLog) add(r Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.kept) < maxRequests {
+		l.kept = append(l.kept, r)
+	}
+}
+
+func (l *requestLog) all() []Request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]Request(nil), l.kept...)
+}

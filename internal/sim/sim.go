@@ -1,0 +1,281 @@
+// Package sim is the simulated platform behind --demo and most tests: servers on loopback inside the process that answer as the real ones
+// do, reached over HTTPS with the production clients. It has its own clock and stable addresses, so that the same state says the same, and
+// keeps its state in a file, so that one command continues where the other ended.
+package sim
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/254carbon/gonogo/internal/platform"
+	"github.com/254carbon/gonogo/internal/profile"
+	"github.com/254carbon/gonogo/internal/sim/cloudflare"
+	"github.com/254carbon/gonogo/internal/sim/faults"
+	"github.com/254carbon/gonogo/internal/sim/harbor"
+	"github.com/254carbon/gonogo/internal/sim/kubeapi"
+	"github.com/254carbon/gonogo/internal/sim/prom"
+	"github.com/254carbon/gonogo/internal/sim/world"
+	"github.com/254carbon/gonogo/internal/state"
+)
+
+// The scenarios that a simulated platform starts from.
+const (
+	Documented = "documented" // what the status document claims
+	Ready      = "ready"      // everything done
+)
+
+// Scenarios lists them.
+func Scenarios() []string { return []string{Documented, Ready} }
+
+// Connections lists the connections that faults can be switched on for.
+func Connections() []string { return []string{"prometheus", "harbor", "cloudflare", "kubernetes"} }
+
+// Epoch is when the simulated platform's clock starts.
+var Epoch = time.Date(2025, time.October, 20, 12, 0, 0, 0, time.UTC)
+
+// The names under which the simulated servers are reached.
+const (
+	kubernetesHost = "kubernetes.254carbon.com"
+	prometheusHost = "prometheus.254carbon.com"
+	harborHost     = "harbor.254carbon.com"
+	cloudflareHost = "api.cloudflare.com"
+	answersHost    = "demo.254carbon.com"
+)
+
+// Options are the settings of [Start]; the zero value is the documented scenario, kept nowhere.
+type Options struct {
+	Scenario string
+	Faults   string // as faults.Parse reads them
+	Reset    bool   // forget what was kept
+	Dir      string // where the state is kept; empty for nowhere
+}
+
+// Sim is a running simulated platform. Its methods may be called by several goroutines.
+type Sim struct {
+	Kube       *kubeapi.Store
+	API        *kubeapi.Server
+	Prometheus *prom.Server
+	Harbor     *harbor.Server
+	Cloudflare *cloudflare.Server
+
+	scenario  string
+	dir       string
+	accounts  harbor.Accounts
+	tokens    cloudflare.Tokens
+	answers   *answers
+	hosts     *hosts
+	injectors map[string]*faults.Injector // by connection
+	base      time.Time
+	started   time.Time // machine clock
+	stop      context.CancelFunc
+	ticking   sync.WaitGroup
+
+	mu      sync.Mutex
+	changed bool // by a person, so that it is worth keeping
+}
+
+// Start starts the simulated platform. Close ends it.
+func Start(ctx context.Context, o Options) (*Sim, error) {
+	if o.Scenario == "" {
+		o.Scenario = Documented
+	}
+	if !slices.Contains(Scenarios(), o.Scenario) {
+		return nil, fmt.Errorf("there is no scenario %q: the simulated platform has %s", o.Scenario, strings.Join(Scenarios(), ", "))
+	}
+	broken, err := faults.Parse(o.Faults, Connections())
+	if err != nil {
+		return nil, err
+	}
+	s := &Sim{scenario: o.Scenario, dir: o.Dir, base: Epoch, started: time.Now(), accounts: harbor.DemoAccounts(), tokens: cloudflare.DemoTokens()}
+	if err := s.populate(o.Reset); err != nil {
+		return nil, err
+	}
+	if err := s.listen(); err != nil {
+		return nil, err
+	}
+	for connection, kind := range broken {
+		s.injectors[connection].Set(kind)
+	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx)) // ends with Close, so that a last look is still answered
+	s.ticking.Go(func() { s.tick(ctx) })
+	return s, nil
+}
+
+// Now is the simulated platform's time.
+func (s *Sim) Now() time.Time { return s.base.Add(time.Since(s.started)) }
+
+// populate makes the servers and what they hold: the scenario, or what was kept of it.
+func (s *Sim) populate(reset bool) error {
+	kept, err := s.load(reset)
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		s.base = kept.Now
+	}
+	now := s.Now()
+	s.Kube = kubeapi.NewStore(kubeapi.StoreOptions{Now: s.Now})
+	s.Prometheus = prom.Platform(s.Now)
+	s.answers = &answers{ready: s.scenario == Ready, fail: map[string]string{}, done: map[string]bool{}}
+	harborState, cloudflareState := harbor.Documented(now, s.accounts), cloudflare.Documented(now, s.tokens)
+	if s.scenario == Ready {
+		harborState, cloudflareState = harbor.Ready(now, s.accounts), cloudflare.Ready(now, s.tokens)
+	}
+	s.Harbor = harbor.New(harborState, harbor.Options{Now: s.Now})
+	s.Cloudflare = cloudflare.New(cloudflareState, cloudflare.Options{Now: s.Now})
+	if kept != nil {
+		return kept.restore(s)
+	}
+	return world.Seed(s.Kube, world.Scenario(s.scenario), now)
+}
+
+// listen puts the servers behind their names and fault injectors.
+func (s *Sim) listen() error {
+	s.API = kubeapi.New(kubeapi.Options{
+		Store:         s.Kube,
+		Authenticator: kubeapi.Tokens(map[string]kubeapi.User{kubernetesToken: {Name: "gonogo", Groups: []string{kubeapi.Masters}}}),
+	})
+	s.injectors = map[string]*faults.Injector{
+		"kubernetes": {Handler: s.API, Refuse: refuseKubernetes},
+		"prometheus": {Handler: s.Prometheus, Refuse: refusePrometheus},
+		"harbor":     {Handler: s.Harbor, Refuse: s.refuseHarbor},
+		"cloudflare": {Handler: s.Cloudflare, Refuse: s.refuseCloudflare},
+		"demo":       {Handler: s.answers},
+	}
+	s.serveServices()
+	var err error
+	s.hosts, err = startHosts(map[string]*host{
+		kubernetesHost: {"kubernetes", s.injectors["kubernetes"]},
+		prometheusHost: {"prometheus", s.injectors["prometheus"]},
+		harborHost:     {"harbor", s.injectors["harbor"]},
+		cloudflareHost: {"cloudflare", s.injectors["cloudflare"]},
+		answersHost:    {"demo", s.injectors["demo"]},
+	})
+	return err
+}
+
+// tick lets the simulated controllers work until ctx ends.
+func (s *Sim) tick(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_ = world.Tick(s.Kube, s.Now()) // a controller that stumbles tries again in a second
+		}
+	}
+}
+
+// Close ends the simulated platform, and keeps its state if a person changed it.
+func (s *Sim) Close() error {
+	s.stop()
+	s.ticking.Wait()
+	s.API.Close()
+	err := s.hosts.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changed {
+		err = errors.Join(err, s.save())
+	}
+	return err
+}
+
+// kubernetesToken is what gonogo shows the simulated API server; it protects nothing.
+const kubernetesToken = "reader-of-a-simulated-cluster"
+
+// Platform turns the options of a real platform into those of this one.
+func (s *Sim) Platform(o platform.Options) platform.Options {
+	o.Dial, o.Roots, o.Now, o.Answers = s.hosts.dial, s.hosts.roots, s.Now, "https://"+answersHost
+	o.REST = &rest.Config{Host: "https://" + kubernetesHost + ":6443", BearerToken: kubernetesToken, TLSClientConfig: rest.TLSClientConfig{CAData: s.hosts.pem}}
+	o.Getenv = s.getenv
+	return o
+}
+
+// Profile returns the profile with its connections leading to this platform.
+func (s *Sim) Profile(p *profile.Profile) *profile.Profile {
+	own := *p
+	own.Connections.Prometheus = &profile.Prometheus{URL: "https://" + prometheusHost}
+	return &own
+}
+
+// Roots are the authorities that vouch for the simulated servers.
+func (s *Sim) Roots() *x509.CertPool { return s.hosts.roots }
+
+// getenv is the environment of a demo: the credentials of the simulated servers, and nothing of the machine's.
+func (s *Sim) getenv(name string) (string, bool) {
+	value, ok := map[string]string{
+		"HARBOR_USER": s.accounts.Reader.Username, "HARBOR_PASSWORD": s.accounts.Reader.Password,
+		"HARBOR_ROBOT_USER": s.accounts.Platform.Username, "HARBOR_ROBOT_PASSWORD": s.accounts.Platform.Password,
+		"CLOUDFLARE_ACCOUNT_ID": cloudflare.DemoAccount, "CLOUDFLARE_READ_TOKEN": s.tokens.Reader, "CLOUDFLARE_API_TOKEN": s.tokens.Platform,
+	}[name]
+	return value, ok
+}
+
+// SetFault switches a fault on, or with faults.None off.
+func (s *Sim) SetFault(connection string, kind faults.Kind) error {
+	i, ok := s.injectors[connection]
+	if !ok || connection == "demo" {
+		return fmt.Errorf("there is no connection %q in the simulated platform", connection)
+	}
+	i.Set(kind)
+	return nil
+}
+
+// Faults returns the faults that are on, by connection.
+func (s *Sim) Faults() map[string]faults.Kind {
+	on := map[string]faults.Kind{}
+	for name, i := range s.injectors {
+		if kind := i.Kind(); kind != faults.None {
+			on[name] = kind
+		}
+	}
+	return on
+}
+
+// Label names the scenario and its faults for the board.
+func (s *Sim) Label() string {
+	label := s.scenario
+	on := s.Faults()
+	for _, name := range slices.Sorted(maps.Keys(on)) {
+		label += fmt.Sprintf(", %s %s", name, on[name])
+	}
+	return label
+}
+
+// Requests returns what reached the simulated servers so far, in order.
+func (s *Sim) Requests() []Request { return s.hosts.log.all() }
+
+// Fail makes the stand-in answer of a check fail, or with an empty text pass again.
+func (s *Sim) Fail(check, why string) {
+	s.answers.mu.Lock()
+	defer s.answers.mu.Unlock()
+	s.answers.fail[check] = why
+}
+
+// Dir is where the state and the history of this scenario are kept.
+func (s *Sim) Dir() string { return s.dir }
+
+// previousPercent is what the status document before the last one said, the day before.
+const previousPercent = 85
+
+// SeedHistory writes what the platform's documents said before the simulation began, unless there is history already.
+func (s *Sim) SeedHistory(ctx context.Context, store *state.Store) error {
+	scores, err := store.Scores(ctx, 1)
+	if err != nil || len(scores) > 0 {
+		return err
+	}
+	return store.RecordScore(ctx, state.Score{
+		At: Epoch.Add(-24 * time.Hour), Percent: previousPercent, High: previousPercent, Verdict: "NO-GO", Earned: "85", Possible: "100",
+	})
+}

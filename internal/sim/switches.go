@@ -1,0 +1,105 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/254carbon/gonogo/internal/sim/faults"
+	"github.com/254carbon/gonogo/internal/sim/harbor"
+	"github.com/254carbon/gonogo/internal/sim/world"
+)
+
+// Switch is something that a person can switch on the simulated platform.
+type Switch struct {
+	Key   string
+	Label string
+	State string
+	On    bool
+}
+
+// faultKeys are the keys that break a connection, each press in another way.
+var faultKeys = []struct{ key, connection string }{{"1", "prometheus"}, {"2", "harbor"}, {"3", "cloudflare"}, {"4", "kubernetes"}}
+
+// Switches lists what can be switched, and how it stands.
+func (s *Sim) Switches() []Switch {
+	var all []Switch
+	for _, f := range faultKeys {
+		w := Switch{Key: f.key, Label: "break " + f.connection, State: "works"}
+		if kind := s.injectors[f.connection].Kind(); kind != faults.None {
+			w.State, w.On = string(kind), true
+		}
+		all = append(all, w)
+	}
+	if s.scenario == Documented {
+		s.answers.mu.Lock()
+		defer s.answers.mu.Unlock()
+		all = append(all,
+			Switch{Key: "5", Label: "join two worker nodes", State: onOff(s.answers.done["nodes"], "joined", "one node"), On: s.answers.done["nodes"]},
+			Switch{Key: "6", Label: "mend the Harbor credential", State: onOff(s.answers.done["harbor"], "mended", "refused"), On: s.answers.done["harbor"]},
+		)
+	}
+	return all
+}
+
+func onOff(on bool, yes, no string) string {
+	if on {
+		return yes
+	}
+	return no
+}
+
+// Toggle throws a switch. Faults go round through all their kinds; what was joined or mended stays so.
+func (s *Sim) Toggle(key string) error {
+	for _, f := range faultKeys {
+		if f.key == key {
+			order := append([]faults.Kind{faults.None}, faults.Kinds()...)
+			at := slices.Index(order, s.injectors[f.connection].Kind())
+			s.injectors[f.connection].Set(order[(at+1)%len(order)])
+			return nil
+		}
+	}
+	if s.scenario != Documented {
+		return fmt.Errorf("there is no switch %q", key)
+	}
+	var name string
+	var err error
+	switch key {
+	case "5":
+		name, err = "nodes", world.JoinWorkers(s.Kube, s.Now())
+	case "6":
+		name = "harbor"
+		s.Harbor.Change(func(state *harbor.State) { state.Robot(harbor.PlatformRobot).Secret = s.accounts.Platform.Password })
+	default:
+		return fmt.Errorf("there is no switch %q", key)
+	}
+	if err != nil {
+		return fmt.Errorf("switching %s on the simulated platform: %w", key, err)
+	}
+	s.answers.mu.Lock()
+	s.answers.done[name] = true
+	s.answers.mu.Unlock()
+	s.mu.Lock()
+	s.changed = true
+	s.mu.Unlock()
+	return nil
+}
+
+// done lists the switches that were thrown for good.
+func (s *Sim) done() []string {
+	s.answers.mu.Lock()
+	defer s.answers.mu.Unlock()
+	var names []string
+	for name, on := range s.answers.done {
+		if on {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (s *Sim) restoreDone(names []string) {
+	for _, name := range names {
+		s.answers.done[name] = true
+	}
+}

@@ -1,0 +1,94 @@
+// Package all is the one list of the kinds of probes: it joins each kind's name with its parameters and the connections it asks over.
+package all
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/254carbon/gonogo/internal/platform"
+	"github.com/254carbon/gonogo/internal/profile"
+	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/cloudflare"
+	"github.com/254carbon/gonogo/probes/command"
+	"github.com/254carbon/gonogo/probes/harbor"
+	"github.com/254carbon/gonogo/probes/kube"
+	"github.com/254carbon/gonogo/probes/prometheus"
+	"github.com/254carbon/gonogo/probes/simulated"
+	"github.com/254carbon/gonogo/probes/velero"
+	"github.com/254carbon/gonogo/probes/web"
+)
+
+// kind is a line of the list.
+type kind struct {
+	info  probes.KindInfo
+	build func(id probes.ID, params any, x *platform.Platform) (probes.Probe, error)
+}
+
+// of joins a kind with what makes a probe of it. P is the kind's parameter struct.
+func of[P any](info probes.KindInfo, build func(p P, x *platform.Platform) probes.Probe) kind {
+	return ofErr(info, func(p P, x *platform.Platform) (probes.Probe, error) { return build(p, x), nil })
+}
+
+func ofErr[P any](info probes.KindInfo, build func(p P, x *platform.Platform) (probes.Probe, error)) kind {
+	return kind{info, func(_ probes.ID, params any, x *platform.Platform) (probes.Probe, error) {
+		p, ok := params.(*P)
+		if !ok {
+			return nil, fmt.Errorf("probe %s takes %T, not %T", info.Name, p, params)
+		}
+		return build(*p, x)
+	}}
+}
+
+// list has a line for each kind. To add a kind, add a line.
+func list() []kind {
+	type X = *platform.Platform
+	return []kind{
+		of(kube.NodesInfo(), func(p kube.NodesParams, x X) probes.Probe { return kube.NewNodes(x.Cluster, p) }),
+		of(kube.HPAInfo(), func(p kube.HPAParams, x X) probes.Probe { return kube.NewHPA(x.Cluster, p) }),
+		of(kube.WorkloadsInfo(), func(p kube.WorkloadsParams, x X) probes.Probe { return kube.NewWorkloads(x.Cluster, p) }),
+		of(kube.InventoryInfo(), func(p kube.InventoryParams, x X) probes.Probe { return kube.NewInventory(x.Cluster, p) }),
+		ofErr(kube.ObjectsInfo(), func(p kube.ObjectsParams, x X) (probes.Probe, error) { return kube.NewObjects(x.Cluster, p, x.Now) }),
+		of(velero.ServerInfo(), func(p velero.ServerParams, x X) probes.Probe { return velero.NewServer(x.Cluster, p) }),
+		of(velero.StorageInfo(), func(p velero.StorageParams, x X) probes.Probe { return velero.NewStorage(x.Cluster, nil, p, x.Now) }),
+		of(velero.SchedulesInfo(), func(p velero.SchedulesParams, x X) probes.Probe { return velero.NewSchedules(x.Cluster, p, x.Now) }),
+		of(velero.BackupsInfo(), func(p velero.BackupsParams, x X) probes.Probe { return velero.NewBackups(x.Cluster, p, x.Now) }),
+		of(prometheus.TargetsInfo(), func(p prometheus.TargetsParams, x X) probes.Probe { return prometheus.NewTargets(x.Prometheus, p) }),
+		of(prometheus.PromQLInfo(), func(p prometheus.PromQLParams, x X) probes.Probe { return prometheus.NewPromQL(x.Prometheus, p) }),
+		of(harbor.HealthKind(), func(p harbor.HealthParams, x X) probes.Probe { return harbor.NewHealth(x.Harbor, p) }),
+		of(harbor.DoorKind(), func(_ harbor.DoorParams, x X) probes.Probe { return harbor.NewDoor(x.Harbor) }),
+		of(harbor.CredentialsKind(), func(p harbor.CredentialsParams, x X) probes.Probe {
+			return harbor.NewCredentials(x.Harbor, x.Harbor, x.Secrets, p)
+		}),
+		{simulated.Info(), func(id probes.ID, _ any, x X) (probes.Probe, error) {
+			return simulated.Probe{ID: id, Client: x.Answers, Base: x.AnswersURL}, nil
+		}},
+	}
+}
+
+// Kinds describes every kind of probe.
+func Kinds() []probes.KindInfo {
+	var infos []probes.KindInfo
+	for _, k := range list() {
+		infos = append(infos, k.info)
+	}
+	return infos
+}
+
+// Build returns the probe of a check over the connections of a platform. A check whose connection cannot be used gets a probe that says
+// why. What a probe says holds no secret that was read by then.
+func Build(c profile.Check, x *platform.Platform) (probes.Probe, error) {
+	for _, k := range list() {
+		if k.info.Name != c.Kind {
+			continue
+		}
+		if err := x.Trouble(k.info.Connection); err != nil {
+			return probes.ProbeFunc(func(context.Context) (probes.Observation, error) { return probes.Observation{}, err }), nil
+		}
+		p, err := k.build(c.Spec.ID, c.Params, x)
+		if err != nil {
+			return nil, err
+		}
+		return x.Mask.Wrap(p), nil
+	}
+	return nil, fmt.Errorf("there is no probe %q", c.Kind)
+}
