@@ -14,19 +14,62 @@ type controllers struct {
 	store Store
 	now   time.Time
 	since time.Time // what new pods say of their start
+	cache map[schema.GroupVersionResource][]object
+}
+
+// all returns the objects of a resource in a namespace, or everywhere. They are read once in a tick, until something of the resource is
+// written, and must not be changed.
+func (c *controllers) all(r schema.GroupVersionResource, in string) ([]object, error) {
+	known, ok := c.cache[r]
+	if !ok {
+		var err error
+		if known, err = c.store.List(r, "", nil); err != nil {
+			return nil, err
+		}
+		if c.cache == nil {
+			c.cache = map[schema.GroupVersionResource][]object{}
+		}
+		c.cache[r] = known
+	}
+	if in == "" {
+		return known, nil
+	}
+	var some []object
+	for _, o := range known {
+		if namespace(o) == in {
+			some = append(some, o)
+		}
+	}
+	return some, nil
 }
 
 // get returns an object, or nil if there is none.
-func (c *controllers) get(r schema.GroupVersionResource, namespace, name string) (object, error) {
-	o, err := c.store.Get(r, namespace, name)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
+func (c *controllers) get(r schema.GroupVersionResource, in, called string) (object, error) {
+	known, err := c.all(r, "")
+	if err != nil {
+		return nil, err
 	}
-	return o, err
+	for _, o := range known {
+		if name(o) == called && namespace(o) == in {
+			return o, nil
+		}
+	}
+	return nil, nil
 }
 
-// edit changes an object; one that is gone meanwhile needs no change.
+// apply creates or replaces an object.
+func (c *controllers) apply(r schema.GroupVersionResource, o object) (object, error) {
+	delete(c.cache, r)
+	return c.store.Apply(o)
+}
+
+// edit changes an object, if the change makes any difference; one that is gone meanwhile needs no change.
 func (c *controllers) edit(r schema.GroupVersionResource, o object, change func(object)) error {
+	draft := deepCopy(o)
+	if change(draft); same(o, draft) {
+		return nil
+	}
+	delete(c.cache, r)
 	_, err := c.store.Mutate(r, namespace(o), name(o), change)
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -35,6 +78,7 @@ func (c *controllers) edit(r schema.GroupVersionResource, o object, change func(
 }
 
 func (c *controllers) remove(r schema.GroupVersionResource, o object) error {
+	delete(c.cache, r)
 	err := c.store.Delete(r, namespace(o), name(o))
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -50,7 +94,7 @@ const (
 
 // heartbeats plays the kubelets and the leaders of the control plane. A node that is not Ready is left to whoever made it so.
 func (c *controllers) heartbeats() error {
-	all, err := c.store.List(nodes, "", nil)
+	all, err := c.all(nodes, "")
 	if err != nil {
 		return err
 	}
@@ -65,7 +109,7 @@ func (c *controllers) heartbeats() error {
 			return err
 		}
 	}
-	leaders, err := c.store.List(leases, "kube-system", nil)
+	leaders, err := c.all(leases, "kube-system")
 	if err != nil {
 		return err
 	}
@@ -86,7 +130,7 @@ func (c *controllers) renew(namespace, name string) error {
 		if namespace != "kube-node-lease" {
 			return nil
 		}
-		_, err := c.store.Apply(lease(namespace, name, nil, name, 40, c.now))
+		_, err := c.apply(leases, lease(namespace, name, nil, name, 40, c.now))
 		return err
 	}
 	if c.now.Sub(parseTime(text(l, "spec", "renewTime"))) < leaseEvery {
@@ -119,7 +163,7 @@ const evictAfter = 5 * time.Minute
 // evictions plays the node lifecycle: pods of a node that is gone are gone, pods of one that is not Ready are not ready, and are replaced
 // after a while.
 func (c *controllers) evictions() error {
-	known, err := c.store.List(nodes, "", nil)
+	known, err := c.all(nodes, "")
 	if err != nil {
 		return err
 	}
@@ -127,7 +171,7 @@ func (c *controllers) evictions() error {
 	for _, n := range known {
 		byName[name(n)] = n
 	}
-	all, err := c.store.List(pods, "", nil)
+	all, err := c.all(pods, "")
 	if err != nil {
 		return err
 	}
@@ -176,7 +220,7 @@ func (c *controllers) strand(p, node object) error {
 
 // schedulable returns the names of the nodes that take new pods, sorted.
 func (c *controllers) schedulable() ([]string, error) {
-	all, err := c.store.List(nodes, "", nil)
+	all, err := c.all(nodes, "")
 	if err != nil {
 		return nil, err
 	}

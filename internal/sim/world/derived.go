@@ -10,7 +10,7 @@ import (
 
 // podsMatching returns the living pods of a namespace that carry the labels of a selector.
 func (c *controllers) podsMatching(namespace string, selector object) ([]object, error) {
-	all, err := c.store.List(pods, namespace, nil)
+	all, err := c.all(pods, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func (c *controllers) podsMatching(namespace string, selector object) ([]object,
 
 // endpoints writes one EndpointSlice for every Service with a selector.
 func (c *controllers) endpoints() error {
-	all, err := c.store.List(services, "", nil)
+	all, err := c.all(services, "")
 	if err != nil {
 		return err
 	}
@@ -77,10 +77,10 @@ func (c *controllers) keep(r schema.GroupVersionResource, wanted object, fields 
 		return err
 	}
 	if old == nil {
-		_, err := c.store.Apply(wanted)
+		_, err := c.apply(r, wanted)
 		return err
 	}
-	return c.edit(r, wanted, func(o object) {
+	return c.edit(r, old, func(o object) {
 		for _, f := range fields {
 			o[f] = copyValue(wanted[f])
 		}
@@ -89,7 +89,7 @@ func (c *controllers) keep(r schema.GroupVersionResource, wanted object, fields 
 
 // strayed removes the slices of Services that are gone.
 func (c *controllers) strayed() error {
-	all, err := c.store.List(endpointSlices, "", nil)
+	all, err := c.all(endpointSlices, "")
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (c *controllers) strayed() error {
 
 // budgets writes the status of disruption budgets with a number as minAvailable.
 func (c *controllers) budgets() error {
-	all, err := c.store.List(budgets, "", nil)
+	all, err := c.all(budgets, "")
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func requests(from []object, what string) resource.Quantity {
 }
 
 func (c *controllers) quotas() error {
-	all, err := c.store.List(quotas, "", nil)
+	all, err := c.all(quotas, "")
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (c *controllers) metrics() error {
 
 func (c *controllers) dropMetrics() error {
 	for _, r := range []schema.GroupVersionResource{podMetrics, nodeMetrics} {
-		all, err := c.store.List(r, "", nil)
+		all, err := c.all(r, "")
 		if err != nil {
 			return err
 		}
@@ -217,78 +217,63 @@ func (c *controllers) dropMetrics() error {
 	return nil
 }
 
-// scrape replaces what is older than a minute and what is of pods that are gone.
+// scrape replaces what is older than a minute and what is of pods or nodes that are gone.
 func (c *controllers) scrape() error {
-	all, err := c.store.List(pods, "", nil)
+	running, err := c.all(pods, "")
 	if err != nil {
 		return err
 	}
-	living := map[string]bool{}
 	perNode := map[string][]object{}
-	for _, p := range all {
+	samples := map[string]object{}
+	for _, p := range running {
 		if text(p, "status", "phase") != "Running" {
 			continue
 		}
-		living[nameOf(p)] = true
 		perNode[text(p, "spec", "nodeName")] = append(perNode[text(p, "spec", "nodeName")], p)
-		m := create("metrics.k8s.io/v1beta1", "PodMetrics", namespace(p), name(p), nil, object{
+		samples[nameOf(p)] = create("metrics.k8s.io/v1beta1", "PodMetrics", namespace(p), name(p), nil, object{
 			"timestamp": stamp(c.now), "window": "30s", "containers": []any{object{"name": "main", "usage": usage([]object{p})}},
 		})
-		if err := c.sample(podMetrics, m); err != nil {
-			return err
-		}
 	}
-	old, err := c.store.List(podMetrics, "", nil)
+	if err := c.sampled(podMetrics, samples); err != nil {
+		return err
+	}
+	known, err := c.all(nodes, "")
 	if err != nil {
 		return err
 	}
-	for _, m := range old {
-		if !living[nameOf(m)] {
-			if err := c.remove(podMetrics, m); err != nil {
-				return err
-			}
+	samples = map[string]object{}
+	for _, n := range known {
+		if conditionIs(n, "Ready", "True") {
+			samples[name(n)] = create("metrics.k8s.io/v1beta1", "NodeMetrics", "", name(n), nil, object{
+				"timestamp": stamp(c.now), "window": "30s", "usage": usage(perNode[name(n)]),
+			})
 		}
 	}
-	return c.scrapeNodes(perNode)
+	return c.sampled(nodeMetrics, samples)
 }
 
-func (c *controllers) scrapeNodes(perNode map[string][]object) error {
-	all, err := c.store.List(nodes, "", nil)
+// sampled makes the samples of a resource those given, but leaves what is fresh enough.
+func (c *controllers) sampled(r schema.GroupVersionResource, samples map[string]object) error {
+	known, err := c.all(r, "")
 	if err != nil {
 		return err
 	}
-	living := map[string]bool{}
-	for _, n := range all {
-		if !conditionIs(n, "Ready", "True") {
-			continue
-		}
-		living[name(n)] = true
-		m := create("metrics.k8s.io/v1beta1", "NodeMetrics", "", name(n), nil, object{"timestamp": stamp(c.now), "window": "30s", "usage": usage(perNode[name(n)])})
-		if err := c.sample(nodeMetrics, m); err != nil {
-			return err
-		}
-	}
-	old, err := c.store.List(nodeMetrics, "", nil)
-	if err != nil {
-		return err
-	}
-	for _, m := range old {
-		if !living[name(m)] {
-			if err := c.remove(nodeMetrics, m); err != nil {
+	for _, old := range known {
+		_, wanted := samples[nameOf(old)]
+		if fresh := c.now.Sub(parseTime(text(old, "timestamp"))) < metricsEvery; wanted && fresh {
+			delete(samples, nameOf(old))
+		} else if !wanted {
+			if err := c.remove(r, old); err != nil {
 				return err
 			}
+		}
+	}
+	for _, key := range sortedKeys(samples) {
+		if _, err := c.apply(r, samples[key]); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func (c *controllers) sample(r schema.GroupVersionResource, m object) error {
-	old, err := c.get(r, namespace(m), name(m))
-	if err != nil || old != nil && c.now.Sub(parseTime(text(old, "timestamp"))) < metricsEvery {
-		return err
-	}
-	_, err = c.store.Apply(m)
-	return err
 }
 
 func usage(list []object) object {

@@ -133,6 +133,37 @@ func matches(o object, selector object) bool {
 	return true
 }
 
+// same compares two objects as JSON would: numbers by value, whatever their type.
+func same(a, b any) bool {
+	switch a := a.(type) {
+	case object:
+		b, ok := b.(object)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for k, v := range a {
+			if w, there := b[k]; !there || !same(v, w) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		b, ok := b.([]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for i := range a {
+			if !same(a[i], b[i]) {
+				return false
+			}
+		}
+		return true
+	case string, bool, nil:
+		return a == b
+	}
+	return fmt.Sprint(a) == fmt.Sprint(b)
+}
+
 // condition returns a condition of a status.
 func condition(kind, status, reason, message string, at time.Time) object {
 	return object{"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": stamp(at)}

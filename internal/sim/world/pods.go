@@ -32,7 +32,7 @@ func ownerKey(namespace, kind, name string) string { return namespace + "/" + ki
 
 func (c *controllers) board() (*board, error) {
 	b := &board{byOwner: map[string][]object{}, load: map[string]int{}, used: map[string]bool{}}
-	all, err := c.store.List(pods, "", nil)
+	all, err := c.all(pods, "")
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (c *controllers) board() (*board, error) {
 	if b.open, err = c.schedulable(); err != nil {
 		return nil, err
 	}
-	b.nodes, err = c.store.List(nodes, "", nil)
+	b.nodes, err = c.all(nodes, "")
 	return b, err
 }
 
@@ -60,7 +60,7 @@ func (c *controllers) workloads() error {
 		resource schema.GroupVersionResource
 		run      func(*board, object) error
 	}{{deployments, c.deployment}, {statefulSets, c.statefulSet}, {daemonSets, c.daemonSet}} {
-		all, err := c.store.List(kind.resource, "", nil)
+		all, err := c.all(kind.resource, "")
 		if err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func (c *controllers) deployment(b *board, d object) error {
 }
 
 func (c *controllers) oldSets(d object, current string) ([]object, error) {
-	all, err := c.store.List(replicaSets, namespace(d), nil)
+	all, err := c.all(replicaSets, namespace(d))
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (c *controllers) ensureSet(d object, set, current string) error {
 		"status": object{"replicas": n, "readyReplicas": n, "availableReplicas": n, "observedGeneration": 1},
 	})
 	sub(rs, "metadata")["ownerReferences"] = []any{ownerReference(d)}
-	_, err = c.store.Apply(rs)
+	_, err = c.apply(replicaSets, rs)
 	return err
 }
 
@@ -279,7 +279,7 @@ func (c *controllers) place(b *board, w object, podName, node, ownerKind, owner 
 	sub(p, "metadata")["creationTimestamp"] = stamp(c.since)
 	sub(p, "metadata")["uid"] = uid("Pod", nameOf(p)+" "+stamp(c.since)) // another one of the same name is another one
 	b.load[node]++
-	return c.store.Apply(p)
+	return c.apply(pods, p)
 }
 
 func deepCopy(o object) object {

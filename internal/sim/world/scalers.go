@@ -11,7 +11,7 @@ import (
 // autoscalers writes the status of every HorizontalPodAutoscaler from its target and from what metrics-server serves. It does not scale:
 // the load of a simulated pod does not change by itself.
 func (c *controllers) autoscalers() error {
-	all, err := c.store.List(scalers, "", nil)
+	all, err := c.all(scalers, "")
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (c *controllers) operator() error {
 		if kind.kind == "Alertmanager" {
 			r = alertmanagers
 		}
-		all, err := c.store.List(r, "", nil)
+		all, err := c.all(r, "")
 		if err != nil {
 			return err
 		}

@@ -136,7 +136,7 @@ func (c *controllers) velero() error {
 	if err := c.finishBackups(); err != nil {
 		return err
 	}
-	all, err := c.store.List(schedules, "", nil)
+	all, err := c.all(schedules, "")
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (c *controllers) velero() error {
 }
 
 func (c *controllers) validateLocations() error {
-	all, err := c.store.List(locations, "", nil)
+	all, err := c.all(locations, "")
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (c *controllers) validateLocations() error {
 }
 
 func (c *controllers) finishBackups() error {
-	all, err := c.store.List(backups, "", nil)
+	all, err := c.all(backups, "")
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (c *controllers) runSchedule(s object) error {
 	if when.Next(base.UTC()).After(c.now) {
 		return nil
 	}
-	all, err := c.store.List(backups, namespace(s), nil)
+	all, err := c.all(backups, namespace(s))
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (c *controllers) runSchedule(s object) error {
 		}
 	}
 	template, _ := look(s, "spec", "template").(object)
-	if _, err := c.store.Apply(backupObject(name(s), template, c.now)); err != nil {
+	if _, err := c.apply(backups, backupObject(name(s), template, c.now)); err != nil {
 		return err
 	}
 	return c.edit(schedules, s, func(s object) { sub(s, "status")["lastBackup"] = stamp(c.now) })

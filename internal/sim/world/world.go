@@ -105,6 +105,6 @@ func Halt(s Store, what string) error {
 func haltName(what string) string { return "simulation-halts-" + hash(what) }
 
 func (c *controllers) halted(what string) bool {
-	_, err := c.store.Get(configMaps, "kube-system", haltName(what))
-	return err == nil
+	o, err := c.get(configMaps, "kube-system", haltName(what))
+	return err == nil && o != nil
 }
