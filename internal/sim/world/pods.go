@@ -194,7 +194,7 @@ func ownerReference(o object) object {
 func (c *controllers) scale(b *board, w object, mine []object, ownerKind, owner string, labels map[string]string) ([]object, error) {
 	var living []object
 	for _, p := range mine {
-		if text(p, "status", "phase") != "Succeeded" {
+		if phase := text(p, "status", "phase"); phase != "Succeeded" && phase != "Failed" {
 			living = append(living, p)
 		}
 	}
