@@ -188,7 +188,11 @@ func (f *feed[T]) follow(ctx context.Context, w *stream) error {
 			case ctx.Err() != nil, lostPlace(err), unauthorized(err), gone(err):
 				return err
 			case watchless(err):
-				return f.poll(ctx, noWatch(err))
+				why := noWatch(err)
+				if err := f.listAll(ctx, why); err != nil { // the right to list may be gone too
+					return err
+				}
+				return f.poll(ctx, why)
 			default:
 				f.failed(err)
 				pause.wait(ctx)

@@ -82,7 +82,7 @@ func (a *fakeAPI) add(t *testing.T, objects ...any) {
 // quick are limits for tests on real sockets.
 func quick() limits {
 	l := defaultLimits()
-	l.call, l.header, l.initial = 2*time.Second, 2*time.Second, time.Second
+	l.call, l.header, l.initial = 5*time.Second, 5*time.Second, 10*time.Second
 	l.settle, l.backoff, l.maxPause = 20*time.Millisecond, 5*time.Millisecond, 50*time.Millisecond
 	return l
 }
