@@ -69,7 +69,10 @@ func reason(err error) string {
 	const most = 500
 	var status apierrors.APIStatus
 	var address *url.Error
+	var large *tooLargeError
 	switch {
+	case errors.As(err, &large):
+		return large.Error()
 	case apierrors.IsUnauthorized(err):
 		return "the API server refuses the credential (401 Unauthorized): it has expired, was revoked or never was one; log in again"
 	case apierrors.IsForbidden(err):

@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/client-go/transport/websocket"
+	streaming "k8s.io/streaming/pkg/httpstream"
 
 	"github.com/254carbon/gonogo/probes"
 )
@@ -215,7 +216,7 @@ func portName(ports []corev1.ServicePort, port string) (string, bool) {
 func (f *forward) upgrade(ctx context.Context, pod string) (httpstream.Connection, error) {
 	address := f.c.server + "/api/v1/namespaces/" + f.target.Namespace + "/pods/" + pod + "/portforward"
 	conn, err := f.overWebSocket(ctx, address)
-	if err == nil || !httpstream.IsUpgradeFailure(err) && !httpstream.IsHTTPSProxyError(err) {
+	if err == nil || !streaming.IsUpgradeFailure(err) && !streaming.IsHTTPSProxyError(err) {
 		return conn, err
 	}
 	conn, second := f.overSPDY(ctx, address)
