@@ -19,6 +19,7 @@ import (
 	"github.com/254carbon/gonogo/probes/prometheus"
 	"github.com/254carbon/gonogo/probes/simulated"
 	"github.com/254carbon/gonogo/probes/velero"
+	"github.com/254carbon/gonogo/probes/web"
 )
 
 // realKinds are the kinds that the built-in profile is written for.
@@ -28,7 +29,7 @@ func realKinds() []probes.KindInfo {
 		velero.ServerInfo(), velero.StorageInfo(), velero.SchedulesInfo(), velero.BackupsInfo(),
 		prometheus.TargetsInfo(), prometheus.PromQLInfo(), cloudflare.APIKind(), cloudflare.TunnelKind(),
 		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(),
-		simulated.Info(),
+		web.Info(), simulated.Info(),
 	}
 }
 

@@ -122,6 +122,7 @@ func TestLoad(t *testing.T) {
 				BlockedBy: []probes.ID{"nodes"}, Every: 30 * time.Second, Timeout: 5 * time.Second, Confirm: 3,
 			},
 		},
+		Actions: map[probes.ID]string{"join": "Print the join command"},
 		Waivers: []probes.Waiver{{Check: "nodes", Owner: "ops", Reason: "in delivery", Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}},
 	}
 	same := cmp.Comparer(func(a, b *big.Rat) bool { return a.Cmp(b) == 0 })
