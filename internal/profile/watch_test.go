@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,12 +32,18 @@ func TestWatch(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex
 		var told []string
+		tell := func(line string) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, line)
+		}
 		go profile.Watch(ctx, path, first.Digest, testKinds(),
-			func(p *profile.Profile) { told = append(told, "new "+p.Platform) },
+			func(p *profile.Profile) { tell("new " + p.Platform) },
 			func(err error) {
 				line, _, _ := strings.Cut(fmt.Sprint(err), "\n")
-				told = append(told, "error "+strings.ReplaceAll(line, path, "p.yaml"))
+				tell("error " + strings.ReplaceAll(line, path, "p.yaml"))
 			})
 		for _, step := range []struct {
 			name string
@@ -66,13 +73,17 @@ func TestWatch(t *testing.T) {
 			{"back", func() { _ = os.Remove(path); write(named("Ten")) }, []string{"error <nil>"}},
 			{"back with another text", func() { _ = os.Remove(path); write(named("Eleven")) }, []string{"new Eleven"}},
 		} {
+			mu.Lock()
 			told = nil
+			mu.Unlock()
 			step.do()
 			time.Sleep(5 * time.Second)
 			synctest.Wait()
+			mu.Lock()
 			if diff := cmp.Diff(step.want, told); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", step.name, diff)
 			}
+			mu.Unlock()
 		}
 		cancel()
 		synctest.Wait()
