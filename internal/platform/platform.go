@@ -195,7 +195,7 @@ func (x *Platform) openHarbor(c *profile.Harbor, o Options) error {
 	ho := harbor.Options{URL: c.URL, Transport: x.transport(o, roots), Now: o.Now}
 	if c.Read != nil {
 		ho.Reader = func(ctx context.Context) (string, string, error) {
-			user, err := x.Secrets.Resolve(ctx, c.Read.Username)
+			user, err := x.Secrets.Name(ctx, c.Read.Username)
 			if err != nil {
 				return "", "", fmt.Errorf("finding gonogo's reading credential for Harbor: %w", err)
 			}

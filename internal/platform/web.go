@@ -68,7 +68,7 @@ func (b reader) RoundTrip(r *http.Request) (*http.Response, error) {
 		out.Header.Set("Authorization", "Bearer "+token)
 		return b.next.RoundTrip(out)
 	}
-	user, err := b.secrets.Resolve(r.Context(), b.read.Username)
+	user, err := b.secrets.Name(r.Context(), b.read.Username)
 	if err != nil {
 		return fail(err)
 	}

@@ -114,8 +114,11 @@ func (p *credentialsProbe) Observe(ctx context.Context) (probes.Observation, err
 func (p *credentialsProbe) resolve(ctx context.Context) (username, password string, missing *probes.Observation, err error) {
 	values := [2]string{}
 	for i, ref := range []probes.SecretRef{p.params.Credential.Username, p.params.Credential.Password} {
-		word := [2]string{"user name", "password"}[i]
-		values[i], err = p.secrets.Resolve(ctx, ref)
+		word, find := "user name", p.secrets.Name
+		if i == 1 {
+			word, find = "password", p.secrets.Resolve
+		}
+		values[i], err = find(ctx, ref)
 		switch {
 		case errors.Is(err, probes.ErrNoSecret) || err == nil && strings.TrimSpace(values[i]) == "":
 			obs := fail(nil, probes.Evidence{Subject: word + " of the platform's credential", Want: "set", Got: "not set"}.From(ref.Request()),

@@ -106,4 +106,6 @@ type Robot struct {
 // Secrets resolves references to secrets. The error wraps [probes.ErrNoSecret] if the secret is not there.
 type Secrets interface {
 	Resolve(ctx context.Context, ref probes.SecretRef) (string, error)
+	// Name resolves a reference to what may be shown: the name of a user.
+	Name(ctx context.Context, ref probes.SecretRef) (string, error)
 }

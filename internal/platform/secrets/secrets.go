@@ -38,6 +38,15 @@ type Resolver struct {
 // Resolve returns the secret. It is asked for anew each time, so that a rotated one is seen. What is not there is an error that wraps
 // [probes.ErrNoSecret]; no error holds the secret.
 func (r *Resolver) Resolve(ctx context.Context, ref probes.SecretRef) (string, error) {
+	secret, err := r.Name(ctx, ref)
+	if err == nil && r.Mask != nil {
+		r.Mask.Add(secret)
+	}
+	return secret, err
+}
+
+// Name returns what a reference leads to when that is no secret by itself, such as the name of a user: it is not masked.
+func (r *Resolver) Name(ctx context.Context, ref probes.SecretRef) (string, error) {
 	if err := ref.Validate(); err != nil {
 		return "", err
 	}
@@ -48,9 +57,6 @@ func (r *Resolver) Resolve(ctx context.Context, ref probes.SecretRef) (string, e
 	secret = strings.TrimRight(secret, "\r\n")
 	if secret == "" {
 		return "", fmt.Errorf("%s is empty: %w", ref, probes.ErrNoSecret)
-	}
-	if r.Mask != nil {
-		r.Mask.Add(secret)
 	}
 	return secret, nil
 }

@@ -32,7 +32,10 @@ func TestResolve(t *testing.T) {
 		}
 	}
 	r := Resolver{
-		Getenv:  func(name string) (string, bool) { v, ok := map[string]string{"SET": "from-env", "EMPTY": ""}[name]; return v, ok },
+		Getenv: func(name string) (string, bool) {
+			v, ok := map[string]string{"SET": "from-env", "EMPTY": ""}[name]
+			return v, ok
+		},
 		Cluster: cluster{"registry/robot/password": "from-secret"},
 		Mask:    &Mask{},
 	}
