@@ -182,8 +182,11 @@ func (c *controllers) metrics() error {
 		return err
 	}
 	api, err := c.get(apiServices, "", "v1beta1.metrics.k8s.io")
-	if err != nil || api == nil {
+	if err != nil {
 		return err
+	}
+	if api == nil {
+		return c.dropMetrics()
 	}
 	up := server != nil && number(server, "status", "readyReplicas") > 0
 	state := condition("Available", "True", "Passed", "all checks passed", c.now)

@@ -45,8 +45,8 @@ func TestMutations(t *testing.T) {
 				t.Error("nothing was changed")
 			}
 			judge(t, m, ask(t, s, now))
-			for range 6 {
-				now = now.Add(30 * time.Second)
+			for range 3 {
+				now = now.Add(time.Minute)
 				if err := world.Tick(s, now); err != nil {
 					t.Fatal(err)
 				}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/254carbon/gonogo/internal/sim/kubeapi"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/probes"
@@ -230,4 +232,58 @@ func exempt(imageID string) bool {
 		}
 	}
 	return false
+}
+
+// TestJoin takes the documented platform to three nodes.
+func TestJoin(t *testing.T) {
+	s := seed(t, world.Documented, noon)
+	expect(t, ask(t, s, noon), []probes.ID{"worker-nodes"})
+	for range 2 { // a second time does no harm
+		if err := world.JoinWorkers(s, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, ask(t, s, noon), nil)
+}
+
+// TestEviction holds that pods leave a node that stays silent, and that it gets its own back when it answers again.
+func TestEviction(t *testing.T) {
+	s := seed(t, world.Ready, noon)
+	nodes := schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
+	readyIs := func(status string, at time.Time) {
+		t.Helper()
+		_, err := s.Mutate(nodes, "", "k8s-worker-2", func(n map[string]any) {
+			for _, item := range n["status"].(map[string]any)["conditions"].([]any) {
+				if c := item.(map[string]any); c["type"] == "Ready" {
+					c["status"], c["lastTransitionTime"], c["lastHeartbeatTime"] = status, at.Format(time.RFC3339), at.Format(time.RFC3339)
+				}
+			}
+		})
+		if err == nil {
+			err = world.Tick(s, at)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	readyIs("Unknown", noon)
+	lost := ask(t, s, noon)
+	if r := lost["services-inventory"]; r.Status != probes.Fail {
+		t.Errorf("services-inventory: %s %q right after a node fell silent", r.Status, r.Summary)
+	}
+	later := noon.Add(6 * time.Minute)
+	if err := world.Tick(s, later); err != nil {
+		t.Fatal(err)
+	}
+	moved, err := cluster(t, s).Pods(t.Context(), "data-platform")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range moved.Items {
+		if p.OwnerKind == "ReplicaSet" && p.Node == "k8s-worker-2" {
+			t.Errorf("pod %s is still bound to a silent node", p.Name)
+		}
+	}
+	readyIs("True", later)
+	expect(t, ask(t, s, later), nil)
 }

@@ -1,0 +1,27 @@
+package world
+
+import (
+	"fmt"
+	"time"
+)
+
+// JoinWorkers makes the nodes of the ready scenario join a cluster that lacks them, as kubeadm join would: node agents and log shippers
+// start on them, and new pods may be placed there; pods that run stay where they are. Nodes that are there already are left alone.
+func JoinWorkers(s Store, now time.Time) error {
+	c := &controllers{store: s, now: now, since: now}
+	for i, node := range (&plan{scenario: Ready}).nodeNames() {
+		known, err := c.get(nodes, "", node)
+		if err != nil {
+			return fmt.Errorf("looking for node %s: %w", node, err)
+		}
+		if known != nil {
+			continue
+		}
+		for _, o := range nodeObject(node, false, i+1, now, now) {
+			if _, err := s.Apply(o); err != nil {
+				return fmt.Errorf("joining node %s: %w", node, err)
+			}
+		}
+	}
+	return Tick(s, now)
+}
