@@ -28,6 +28,7 @@ import (
 // Waits of a port-forward.
 const (
 	forwardPatience = 15 * time.Second // until a connection through a pod stands
+	reusePatience   = 5 * time.Second  // until another connection over the same session stands
 	idleForward     = 30 * time.Second // an unused connection
 	forwardPing     = 10 * time.Second
 	podsToTry       = 3
@@ -95,20 +96,28 @@ func (f *forward) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if f.ended || f.c.ctx.Err() != nil {
 		return nil, errClosed
 	}
-	if f.session != nil {
-		select {
-		case <-f.session.CloseChan():
-			f.end()
-		default:
-		}
+	if conn, err := f.reuse(ctx); conn != nil || ctx.Err() != nil {
+		return conn, err
 	}
+	var err error
+	if f.session, err = f.connect(ctx); err != nil {
+		return nil, err
+	}
+	conn, err := f.session.open(ctx)
+	if err != nil {
+		f.end()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// reuse opens a connection over the session that there is, if it still works; otherwise there is none afterwards. busy is held.
+func (f *forward) reuse(ctx context.Context) (net.Conn, error) {
 	if f.session == nil {
-		s, err := f.connect(ctx)
-		if err != nil {
-			return nil, err
-		}
-		f.session = s
+		return nil, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, reusePatience)
+	defer cancel()
 	conn, err := f.session.open(ctx)
 	if err != nil {
 		f.end()
@@ -264,20 +273,21 @@ func inTime[T any](ctx context.Context, do func() (T, error), discard func(T)) (
 		value T
 		err   error
 	}
-	done := make(chan result, 1)
+	done := make(chan result)
 	go func() {
 		value, err := do()
-		done <- result{value, err}
+		select {
+		case done <- result{value, err}:
+		case <-ctx.Done():
+			if err == nil {
+				discard(value)
+			}
+		}
 	}()
 	select {
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
-		go func() {
-			if r := <-done; r.err == nil {
-				discard(r.value)
-			}
-		}()
 		var none T
 		return none, context.Cause(ctx)
 	}
@@ -287,6 +297,15 @@ func inTime[T any](ctx context.Context, do func() (T, error), discard func(T)) (
 func (s *session) open(ctx context.Context) (net.Conn, error) {
 	s.streams++
 	id := strconv.Itoa(s.streams)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() { // a session that has ended does not answer
+		select {
+		case <-s.CloseChan():
+			cancel(fmt.Errorf("the port-forward to pod %s has ended", s.pod))
+		case <-ctx.Done():
+		}
+	}()
 	return inTime(ctx, func() (net.Conn, error) {
 		header := http.Header{}
 		header.Set(corev1.StreamType, corev1.StreamTypeError)

@@ -14,7 +14,14 @@ import (
 	"github.com/254carbon/gonogo/internal/sim/kubeapi"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// A SPDY connection whose other side has closed it already waits another second for somebody to ask how it went,
+		goleak.IgnoreTopFunction("github.com/moby/spdystream.(*Connection).shutdown"),
+		// and a stream that was asked of one that is ending waits for its half minute.
+		goleak.IgnoreTopFunction("github.com/moby/spdystream.(*Stream).WaitTimeout"),
+	)
+}
 
 // asked is one request that a server of a test got.
 type asked struct {
