@@ -142,6 +142,7 @@ type field struct {
 	name     string
 	index    []int
 	required bool
+	filled   bool // a text that must not be empty
 }
 
 // fields lists the keys of a struct by its yaml tags, those of inlined structs among them.
@@ -155,8 +156,11 @@ func fields(t reflect.Type) []field {
 		case name == "":
 			name = strings.ToLower(f.Name)
 		}
-		required := slices.Contains(strings.Split(f.Tag.Get("jsonschema"), ","), "required")
-		all = append(all, field{name: name, index: f.Index, required: required})
+		rules := strings.Split(f.Tag.Get("jsonschema"), ",")
+		all = append(all, field{
+			name: name, index: f.Index, required: slices.Contains(rules, "required"),
+			filled: f.Type.Kind() == reflect.String && slices.Contains(rules, "minLength=1"),
+		})
 	}
 	return all
 }
@@ -200,30 +204,27 @@ func (d decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 		}
 		keys[key.Value] = d.pos(value)
 		d.into(value, v.FieldByIndex(known[at].index), join(path, key.Value))
+		if known[at].filled && strings.TrimSpace(v.FieldByIndex(known[at].index).String()) == "" {
+			d.add(d.pos(value), "%s is empty; write what it is", join(path, key.Value))
+		}
 	}
+	var missing []string
 	for _, f := range known {
 		if _, ok := keys[f.name]; f.required && !ok && !misspelt[f.name] {
-			d.missing(n, path, f.name)
+			missing = append(missing, strconv.Quote(f.name))
 		}
+	}
+	switch len(missing) {
+	case 0:
+	case 1:
+		d.add(d.pos(n), "missing key %s in %s; write it", missing[0], named(path))
+	default:
+		d.add(d.pos(n), "missing keys %s in %s; write them", strings.Join(missing, ", "), named(path))
 	}
 	if l, ok := v.Addr().Interface().(located); ok {
 		l.locate(d.pos(n), keys)
 	}
 }
-
-// missing reports a key that must be there. Several may be missing at one place, so that they are told in one fault.
-func (d decoder) missing(n *yaml.Node, path, key string) {
-	pos := d.pos(n)
-	for i := range d.faults {
-		if d.faults[i].Pos == pos && strings.HasPrefix(d.faults[i].Text, missingKey) {
-			d.faults[i].Text += fmt.Sprintf("; and %q", key)
-			return
-		}
-	}
-	d.add(pos, missingKey+"%q in %s; write it", key, named(path))
-}
-
-const missingKey = "missing key "
 
 func (d decoder) list(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.SequenceNode {

@@ -125,9 +125,6 @@ func (b *builder) build() *Profile {
 	if at, ok := d.keys["apiVersion"]; ok && d.APIVersion != APIVersion {
 		b.add(at, "apiVersion %q is not known; write %s", shown(d.APIVersion), APIVersion)
 	}
-	if at, ok := d.keys["platform"]; ok && d.Platform == "" {
-		b.add(at, "platform has no name; write what is judged")
-	}
 	if p.Threshold.Cmp(hundred()) > 0 {
 		b.add(d.of("threshold"), "threshold must be a percentage from 0 to 100, not %s", probes.FormatRat(p.Threshold))
 	}

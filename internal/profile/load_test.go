@@ -250,6 +250,7 @@ test.yaml:5:48: unknown key "username"`},
 		{"other version", "gonogo/v1", "gonogo/v2", `test.yaml:1:13: apiVersion "gonogo/v2" is not known; write gonogo/v1`},
 		{"id with blanks", "id: door", "id: The Door", `test.yaml:23:9: "The Door" is no id; write small letters, digits, dots and hyphens, at most 63
 test.yaml:36:11: check "door" is not declared; known are The Door, nodes`},
+		{"empty text", "title: There are nodes", "title: ' '", `test.yaml:14:12: components[0].checks[0].title is empty; write what it is`},
 		{"text as number", "title: There are nodes", "title: 3", `test.yaml:14:12: components[0].checks[0].title: want text, found a number ("3"); put it in quotes if it is meant as text`},
 		{"yes for true", "gate: true", "gate: yes", `test.yaml:18:11: components[0].checks[0].gate: want true or false, found text ("yes"); write true or false`},
 		{"nothing", "remedy: Add a node.", "remedy:", `test.yaml:20:12: components[0].checks[0].remedy has no value; write one, or remove the key`},
@@ -312,7 +313,7 @@ func TestFaultsOfConnections(t *testing.T) {
 		"cloudflare: {account: 12}":                                       "test.yaml:5:25: connections.cloudflare.account: want text, found a number; put it in quotes if it is meant as text",
 		"postgres: {read: {dsn: 'postgres://u:Hunter2@h/d'}}":             "test.yaml:5:26: connections.postgres.read.dsn: a secret is never written in a profile (its text is not shown here); write {env: NAME}, {file: PATH}, {secret: namespace/name/key} or {command: [argv…]}",
 		"minio: {url: 'https://m', read: {accessKey: a, secretKey: 'b'}}": "test.yaml:5:47: connections.minio.read.accessKey: a secret is never written in a profile (its text is not shown here); write {env: NAME}, {file: PATH}, {secret: namespace/name/key} or {command: [argv…]}\ntest.yaml:5:61: connections.minio.read.secretKey: a secret is never written in a profile (its text is not shown here); write {env: NAME}, {file: PATH}, {secret: namespace/name/key} or {command: [argv…]}",
-		"checkout: {path: ''}\ncluster: {uid: 12}":                        "test.yaml:6:16: cluster.uid: want text, found a number (\"12\"); put it in quotes if it is meant as text",
+		"checkout: {path: ''}\ncluster: {uid: 12}":                        "test.yaml:5:20: connections.checkout.path is empty; write what it is\ntest.yaml:6:16: cluster.uid: want text, found a number (\"12\"); put it in quotes if it is meant as text",
 		"kubernetes: {context: x}\ncluster: {uid: abc}":                   "test.yaml:6:16: cluster.uid is not a UID; kubectl get namespace kube-system -o jsonpath={.metadata.uid} prints it",
 	} {
 		src := "apiVersion: gonogo/v1\nplatform: Test\nthreshold: 95\nconnections:\n  " + to +
@@ -349,6 +350,9 @@ func TestRefusedAsAWhole(t *testing.T) {
 		"deep":          {"a: " + strings.Repeat("[", 100) + strings.Repeat("]", 100), "nested more than 32 levels deep"},
 		"very deep":     {strings.Repeat("[", 100_000), "not YAML"},
 		"broken":        {"platform: \"" + secret, "not YAML"},
+		"tab":           {"a:\n\tb: 1\n", "test.yaml:2:1: not YAML: a line is indented with a tab, write spaces;"},
+		"bracket":       {"a: [1, 2\nb: 3\n", "did not find expected ',' or ']'"},
+		"all missing":   {"{}", `test.yaml:1:1: missing keys "apiVersion", "platform", "threshold", "components" in the profile; write them`},
 		"itself":        {"a: &a [*a]", "test.yaml:1"},
 		"a list":        {"- a\n- b\n", "test.yaml:1:1: the profile: want a mapping, found a list"},
 		"a word":        {"hello", "test.yaml:1:1: the profile: want a mapping, found text"},

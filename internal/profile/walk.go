@@ -43,13 +43,13 @@ func parse(c *collector, src []byte) *yaml.Node {
 		c.add(Pos{}, "the profile is empty; gonogo profile init writes one to begin with")
 		return nil
 	case err != nil:
-		c.syntax(err)
+		c.syntax(src, err)
 		return nil
 	}
 	if err := loader.Load(&second); err == nil {
 		c.add(c.pos(&second), "a second YAML document begins here; a profile is one document")
 	} else if !errors.Is(err, io.EOF) {
-		c.syntax(err)
+		c.syntax(src, err)
 		return nil
 	}
 	root := &doc
@@ -65,21 +65,39 @@ func parse(c *collector, src []byte) *yaml.Node {
 
 func (c *collector) pos(n *yaml.Node) Pos { return Pos{File: c.file, Line: n.Line, Column: n.Column} }
 
-// quoted is what a message of the YAML reader quotes from the file, which may be a secret.
-var quoted = regexp.MustCompile("['\"`][^'\"`]{3,}['\"`]")
+// quoted is what a message of the YAML reader quotes. More than a few characters of punctuation are of the file, and may be a secret.
+var quoted = regexp.MustCompile("'[^']*'|\"[^\"]*\"|`[^`]*`")
 
 // syntax adds what the YAML reader did not understand.
-func (c *collector) syntax(err error) {
+func (c *collector) syntax(src []byte, err error) {
 	var at *yaml.LoadError
 	if !errors.As(err, &at) {
 		c.add(Pos{}, "the profile is not YAML that can be read; check quotes, brackets and indentation")
 		return
 	}
-	text := quoted.ReplaceAllString(at.Message, "something")
-	if strings.Contains(text, "anchor") {
+	text := quoted.ReplaceAllStringFunc(at.Message, func(part string) string {
+		if len(part) > len("'-'")+1 {
+			return "something"
+		}
+		return part
+	})
+	switch {
+	case strings.Contains(text, "anchor"):
 		text = "an alias (*) refers to no anchor (&)" // its name would be the text after the asterisk
+	case tabIndented(src, at.Mark.Line):
+		text = "a line is indented with a tab, write spaces"
 	}
 	c.add(Pos{Line: at.Mark.Line, Column: at.Mark.Column}, "not YAML: %s; check quotes, brackets and indentation around here", text)
+}
+
+// tabIndented reports whether a line, counted from 1, has a tab among its leading blanks.
+func tabIndented(src []byte, line int) bool {
+	lines := bytes.SplitN(src, []byte("\n"), line+1)
+	if line < 1 || line > len(lines) {
+		return false
+	}
+	text := lines[line-1]
+	return bytes.ContainsRune(text[:len(text)-len(bytes.TrimLeft(text, " \t"))], '\t')
 }
 
 type walker struct {
