@@ -76,7 +76,7 @@ func (s *session) logger() (*slog.Logger, error) {
 // connect prepares the connections of the profile, or of the simulated platform.
 func (s *session) connect(ctx context.Context, log *slog.Logger) error {
 	po := platform.Options{
-		Kubeconfig: s.opts.kubeconfig, Context: s.opts.context, ReadOnly: s.opts.readOnly, Getenv: os.LookupEnv, Log: log, Now: time.Now,
+		Kubeconfig: s.opts.kubeconfig, Context: s.opts.context, ReadOnly: s.opts.readOnly, Getenv: os.LookupEnv, Environ: os.Environ(), Log: log, Now: time.Now,
 	}
 	if s.opts.demo {
 		world, err := sim.Start(ctx, sim.Options{

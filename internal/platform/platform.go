@@ -33,6 +33,7 @@ type Options struct {
 	Getenv     func(name string) (string, bool) // for secrets by reference
 	Now        func() time.Time
 	Log        *slog.Logger
+	Environ    []string // for commands that the profile names
 
 	// The simulated platform replaces the machine's network, trust and kubeconfig.
 	Dial    transport.DialFunc
@@ -45,6 +46,7 @@ type Options struct {
 type Platform struct {
 	ReadOnly   bool
 	Now        func() time.Time
+	Environ    []string
 	Secrets    *secrets.Resolver
 	Mask       *secrets.Mask
 	Cluster    *cluster.Cluster
@@ -61,7 +63,7 @@ type Platform struct {
 
 // Open prepares the connections of a profile. The error is for what no check could report; a kubeconfig that cannot be read is none.
 func Open(p *profile.Profile, o Options) (*Platform, error) {
-	x := &Platform{ReadOnly: o.ReadOnly, Now: o.Now, Mask: &secrets.Mask{}, trouble: map[string]error{}}
+	x := &Platform{ReadOnly: o.ReadOnly, Now: o.Now, Environ: o.Environ, Mask: &secrets.Mask{}, trouble: map[string]error{}}
 	x.Secrets = &secrets.Resolver{Getenv: o.Getenv, ReadOnly: o.ReadOnly, Mask: x.Mask}
 	x.openCluster(p, o)
 	for name, open := range map[string]func() error{

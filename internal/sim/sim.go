@@ -70,7 +70,7 @@ type Sim struct {
 	scenario  string
 	dir       string
 	accounts  harbor.Accounts
-	tokens    cloudflare.Tokens
+	tokens    cloudflare.Credentials
 	answers   *answers
 	hosts     *hosts
 	injectors map[string]*faults.Injector // by connection
@@ -95,7 +95,7 @@ func Start(ctx context.Context, o Options) (*Sim, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sim{scenario: o.Scenario, dir: o.Dir, base: Epoch, started: time.Now(), accounts: harbor.DemoAccounts(), tokens: cloudflare.DemoTokens()}
+	s := &Sim{scenario: o.Scenario, dir: o.Dir, base: Epoch, started: time.Now(), accounts: harbor.DemoAccounts(), tokens: cloudflare.DemoCredentials()}
 	if err := s.populate(o.Reset); err != nil {
 		return nil, err
 	}
@@ -217,7 +217,7 @@ func (s *Sim) getenv(name string) (string, bool) {
 	value, ok := map[string]string{
 		"HARBOR_USER": s.accounts.Reader.Username, "HARBOR_PASSWORD": s.accounts.Reader.Password,
 		"HARBOR_ROBOT_USER": s.accounts.Platform.Username, "HARBOR_ROBOT_PASSWORD": s.accounts.Platform.Password,
-		"CLOUDFLARE_ACCOUNT_ID": cloudflare.DemoAccount, "CLOUDFLARE_READ_TOKEN": s.tokens.Reader, "CLOUDFLARE_API_TOKEN": s.tokens.Platform,
+		"CLOUDFLARE_ACCOUNT_ID": cloudflare.AccountID, "CLOUDFLARE_READ_TOKEN": s.tokens.Reader, "CLOUDFLARE_API_TOKEN": s.tokens.Platform,
 	}[name]
 	return value, ok
 }

@@ -59,6 +59,14 @@ func list() []kind {
 		of(harbor.CredentialsKind(), func(p harbor.CredentialsParams, x X) probes.Probe {
 			return harbor.NewCredentials(x.Harbor, x.Harbor, x.Secrets, p)
 		}),
+		of(cloudflare.APIKind(), func(p cloudflare.APIParams, x X) probes.Probe {
+			return cloudflare.NewAPI(x.Cloudflare, x.Secrets, x.Now, p)
+		}),
+		of(cloudflare.TunnelKind(), func(p cloudflare.TunnelParams, x X) probes.Probe { return cloudflare.NewTunnel(x.Cloudflare, p) }),
+		of(web.Info(), func(p web.Params, x X) probes.Probe { return web.New(x.Web, p, x.Now) }),
+		of(command.Info(), func(p command.Params, x X) probes.Probe {
+			return command.New(p, command.Options{ReadOnly: x.ReadOnly, Secrets: x.Secrets, Environ: x.Environ})
+		}),
 		{simulated.Info(), func(id probes.ID, _ any, x X) (probes.Probe, error) {
 			return simulated.Probe{ID: id, Client: x.Answers, Base: x.AnswersURL}, nil
 		}},

@@ -1,0 +1,71 @@
+package sim
+
+import (
+	"net/http"
+)
+
+// page is what one path of one service answers.
+type page struct {
+	namespace, service, port, path string
+	header                         [2]string
+	body                           string
+}
+
+// pages are what only the real programs answer: a placeholder web server has none of these.
+var pages = []page{
+	{"data-platform", "portal", "8080", "/", [2]string{"Content-Type", "text/html"}, "<!doctype html><title>254Carbon Portal</title>"},
+	{"data-platform", "portal-services", "8080", "/healthz", [2]string{"Content-Type", "application/json"}, `{"status":"ok","service":"portal-services"}`},
+	{"data-platform", "portal-services", "8080", "/api/services", [2]string{"Content-Type", "application/json"}, catalogue},
+	{"monitoring", "grafana", "3000", "/api/health", [2]string{"Content-Type", "application/json"}, `{"commit":"895fbafb7a","database":"ok","version":"10.2.0"}`},
+	{"data-platform", "superset", "8088", "/health", [2]string{"Content-Type", "text/html"}, "OK"},
+	{"data-platform", "datahub-gms", "8080", "/health", [2]string{"Content-Type", "application/json"}, `{"status":"UP"}`},
+	{"data-platform", "datahub-gms", "8080", "/config", [2]string{"Content-Type", "application/json"}, `{"noCode":"true","versions":{"acryldata/datahub":{"version":"v0.12.0"}}}`},
+	{"data-platform", "trino-coordinator", "8080", "/v1/info", [2]string{"Content-Type", "application/json"}, `{"nodeVersion":{"version":"424"},"environment":"production","coordinator":true,"starting":false,"uptime":"2.11d"}`},
+	{"data-platform", "doris-fe-service", "8030", "/api/bootstrap", [2]string{"Content-Type", "application/json"}, `{"msg":"success","code":0,"data":{"replayedJournalId":0,"queryPort":0,"rpcPort":0,"version":""},"count":0}`},
+	{"vault-prod", "vault", "8200", "/v1/sys/health", [2]string{"Content-Type", "application/json"}, `{"initialized":true,"sealed":false,"standby":false,"version":"1.15.0","cluster_name":"vault-cluster-254"}`},
+	{"data-platform", "minio-service", "9000", "/minio/health/live", [2]string{"Server", "MinIO"}, ""},
+	{"data-platform", "dolphinscheduler-api", "12345", "/actuator/health", [2]string{"Content-Type", "application/json"}, `{"status":"UP","components":{"db":{"status":"UP"}}}`},
+	{"data-platform", "lakefs", "8000", "/health", [2]string{"X-Content-Type-Options", "nosniff"}, "alive!"},
+	{"data-platform", "lakefs", "8000", "/api/v1/healthcheck", [2]string{"X-Request-Id", "lakefs"}, ""},
+}
+
+// catalogue is the portal's list of services.
+const catalogue = `{"services":[
+ {"id":"portal","name":"254Carbon Portal","category":"Portal","url":"https://254carbon.com","icon":"home","description":"The way in"},
+ {"id":"grafana","name":"Grafana","category":"Monitoring","url":"https://grafana.254carbon.com","icon":"chart","description":"Dashboards"},
+ {"id":"superset","name":"Apache Superset","category":"BI","url":"https://superset.254carbon.com","icon":"bars","description":"Exploration"},
+ {"id":"datahub","name":"DataHub","category":"Catalog","url":"https://datahub.254carbon.com","icon":"books","description":"Metadata"},
+ {"id":"trino","name":"Trino","category":"SQL","url":"https://trino.254carbon.com","icon":"query","description":"Queries"},
+ {"id":"doris","name":"Apache Doris","category":"OLAP","url":"https://doris.254carbon.com","icon":"abacus","description":"Analytics"},
+ {"id":"vault","name":"Vault","category":"Security","url":"https://vault.254carbon.com","icon":"lock","description":"Secrets"},
+ {"id":"minio","name":"MinIO Console","category":"Storage","url":"https://minio.254carbon.com","icon":"cabinet","description":"Objects"},
+ {"id":"dolphinscheduler","name":"DolphinScheduler","category":"Orchestration","url":"https://dolphin.254carbon.com","icon":"dolphin","description":"Workflows"},
+ {"id":"lakefs","name":"lakeFS","category":"Data Lake","url":"https://lakefs.254carbon.com","icon":"wave","description":"Versioned data"}
+]}`
+
+// serveServices lets the platform's programs answer behind their Services. Whether a Service has endpoints is the store's to say.
+func (s *Sim) serveServices() {
+	type key struct{ namespace, service, port string }
+	programs := map[key]*http.ServeMux{}
+	for _, p := range pages {
+		k := key{p.namespace, p.service, p.port}
+		mux := programs[k]
+		if mux == nil {
+			mux = http.NewServeMux()
+			programs[k] = mux
+			s.API.HandleService(p.namespace, p.service, p.port, mux)
+		}
+		path := p.path
+		if path == "/" {
+			path = "/{$}"
+		}
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set(p.header[0], p.header[1])
+			if p.body == "" && p.service == "lakefs" {
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+			_, _ = w.Write([]byte(p.body))
+		})
+	}
+}
