@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -86,11 +87,16 @@ func Info() probes.KindInfo {
 type Options struct {
 	ReadOnly bool     // run only those that the profile trusts
 	Secrets  Secrets  // resolves the variables of Params.Env; may be nil if there are none
-	Environ  []string // as os.Environ gives it; of it a program gets the usual variables, never all
+	Environ  []string // of which a program gets the usual variables, never all; nil for os.Environ()
 }
 
 // New returns a probe of the kind command. Parameters must be valid.
-func New(p Params, o Options) probes.Probe { return probe{params: p, options: o} }
+func New(p Params, o Options) probes.Probe {
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	return probe{params: p, options: o}
+}
 
 type probe struct {
 	params  Params

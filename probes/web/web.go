@@ -25,8 +25,9 @@ import (
 	"github.com/254carbon/gonogo/probes"
 )
 
-// Connection is the connection that the kind of this package asks over.
-const Connection = "kubernetes"
+// Connection is what the kind of this package asks over. It is not the cluster's: a URL can be asked without one, and a service that hangs
+// keeps nobody from reading the cluster.
+const Connection = "web"
 
 // Fetcher sends one GET or HEAD, without following redirects, and bounds the body of the answer: reading beyond the bound is an error.
 //
