@@ -2,20 +2,20 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/httpstream"
 	httpstreamspdy "k8s.io/apimachinery/pkg/util/httpstream/spdy"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	tunnel "k8s.io/apimachinery/pkg/util/portforward"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
@@ -128,17 +128,17 @@ func (f *forward) reuse(ctx context.Context) (net.Conn, error) {
 
 // connect makes a session to the first pod that takes one.
 func (f *forward) connect(ctx context.Context) (*session, error) {
-	pods, port, err := f.pods(ctx)
+	pods, err := f.pods(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var last error
-	for _, pod := range pods[:min(len(pods), podsToTry)] {
-		conn, err := f.upgrade(ctx, pod)
+	for _, p := range pods[:min(len(pods), podsToTry)] {
+		conn, err := f.upgrade(ctx, p.pod)
 		if err == nil {
-			return &session{Connection: conn, pod: pod, port: port}, nil
+			return &session{Connection: conn, pod: p.pod, port: p.port}, nil
 		}
-		last = fmt.Errorf("connecting to pod %s: %w", pod, err)
+		last = fmt.Errorf("connecting to pod %s: %w", p.pod, err)
 		if ctx.Err() != nil {
 			break
 		}
@@ -146,78 +146,84 @@ func (f *forward) connect(ctx context.Context) (*session, error) {
 	return nil, last
 }
 
-// endpointSlices is what is read of a list of discovery.k8s.io/v1 EndpointSlices.
-type endpointSlices struct {
-	Items []struct {
-		Ports []struct {
-			Name *string `json:"name"`
-			Port *int32  `json:"port"`
-		} `json:"ports"`
-		Endpoints []struct {
-			Conditions struct {
-				Ready *bool `json:"ready"`
-			} `json:"conditions"`
-			TargetRef *corev1.ObjectReference `json:"targetRef"`
-		} `json:"endpoints"`
-	} `json:"items"`
+// podPort is where a service's port leads.
+type podPort struct {
+	pod  string
+	port int32
 }
 
-// pods returns the ready pods behind the service's port, and the port that they have it on.
-func (f *forward) pods(ctx context.Context) ([]string, int32, error) {
+// pods returns the ready pods behind the service's port, with the rights that kubectl port-forward needs.
+func (f *forward) pods(ctx context.Context) ([]podPort, error) {
 	t := f.target
 	var service corev1.Service
-	err := f.c.get(ctx, "getting service "+t.Namespace+"/"+t.Name, &service, "api", "v1", "namespaces", t.Namespace, "services", t.Name)
+	err := f.c.get(ctx, "getting service "+t.Namespace+"/"+t.Name, &service, nil, "api", "v1", "namespaces", t.Namespace, "services", t.Name)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	name, ok := portName(service.Spec.Ports, t.Port)
-	if !ok {
-		return nil, 0, fmt.Errorf("the service has no port %s", t.Port)
+	port, ok := servicePort(service.Spec.Ports, t.Port)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("the service has no port %s", t.Port)
+	case len(service.Spec.Selector) == 0:
+		return nil, errors.New("the service selects no pods")
 	}
-	path := "/apis/discovery.k8s.io/v1/namespaces/" + t.Namespace + "/endpointslices?limit=100&labelSelector=" +
-		url.QueryEscape("kubernetes.io/service-name="+t.Name)
-	raw, _, err := f.c.Raw(ctx, path, 4<<20)
+	const most = 100
+	var found corev1.PodList
+	err = f.c.get(ctx, "listing the pods of the service", &found,
+		&metav1.ListOptions{LabelSelector: labels.SelectorFromSet(service.Spec.Selector).String(), Limit: most},
+		"api", "v1", "namespaces", t.Namespace, "pods")
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	var found endpointSlices
-	if err := json.Unmarshal(raw, &found); err != nil {
-		return nil, 0, fmt.Errorf("reading the endpoints of the service: %w", garbledError{err})
-	}
-	byPort := map[int32][]string{}
-	for _, s := range found.Items {
-		for _, p := range s.Ports {
-			if p.Port == nil || p.Name == nil && name != "" || p.Name != nil && *p.Name != name {
-				continue
-			}
-			for _, e := range s.Endpoints {
-				if e.TargetRef != nil && e.TargetRef.Kind == "Pod" && badSegment(e.TargetRef.Name) == nil && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
-					byPort[*p.Port] = append(byPort[*p.Port], e.TargetRef.Name)
-				}
-			}
+	var ready []podPort
+	for i := range found.Items {
+		p := &found.Items[i]
+		number := containerPort(p, port)
+		if number != 0 && isReady(p) && p.DeletionTimestamp == nil && badSegment(p.Name) == nil {
+			ready = append(ready, podPort{p.Name, number})
 		}
 	}
-	var port int32
-	for p, pods := range byPort { // pods of one service may have the port under different numbers: take the most
-		if port == 0 || len(pods) > len(byPort[port]) || len(pods) == len(byPort[port]) && p < port {
-			port = p
-		}
+	if len(ready) == 0 {
+		return nil, errors.New("the service has no ready pod")
 	}
-	if port == 0 {
-		return nil, 0, errors.New("the service has no ready pod")
-	}
-	slices.Sort(byPort[port])
-	return slices.Compact(byPort[port]), port, nil
+	return ready, nil
 }
 
-// portName finds a service's port by number or name.
-func portName(ports []corev1.ServicePort, port string) (string, bool) {
+// servicePort finds a service's port by number or name.
+func servicePort(ports []corev1.ServicePort, port string) (corev1.ServicePort, bool) {
 	for _, p := range ports {
 		if p.Name == port || strconv.Itoa(int(p.Port)) == port {
-			return p.Name, true
+			return p, true
 		}
 	}
-	return "", false
+	return corev1.ServicePort{}, false
+}
+
+// containerPort is the number that a service's port has in a pod, 0 if it has none.
+func containerPort(p *corev1.Pod, port corev1.ServicePort) int32 {
+	switch {
+	case port.TargetPort.Type == intstr.Int && port.TargetPort.IntVal != 0:
+		return port.TargetPort.IntVal
+	case port.TargetPort.Type == intstr.Int || port.TargetPort.StrVal == "":
+		return port.Port
+	}
+	for _, c := range p.Spec.Containers {
+		for _, cp := range c.Ports {
+			if cp.Name == port.TargetPort.StrVal {
+				return cp.ContainerPort
+			}
+		}
+	}
+	return 0
+}
+
+func isReady(p *corev1.Pod) bool {
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
 }
 
 // upgrade turns a connection to the API server into one to a pod: over a WebSocket, or over SPDY where the server or something before it

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	tunnel "k8s.io/apimachinery/pkg/util/portforward"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/streaming/pkg/httpstream"
@@ -126,16 +127,11 @@ func withService(t *testing.T, o kubeapi.Options, k *kubelet) *fakeAPI {
 	}
 	a.add(t, namespace("mon"), &corev1.Service{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: metav1.ObjectMeta{Namespace: "mon", Name: "prom"},
-		Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "web", Port: 9090}, {Name: "other", Port: 1}}},
-	}, map[string]any{
-		"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-		"metadata": map[string]any{"namespace": "mon", "name": "prom-1", "labels": map[string]any{"kubernetes.io/service-name": "prom"}},
-		"ports":    []any{map[string]any{"name": "other", "port": 1}, map[string]any{"name": "web", "port": 8080}},
-		"endpoints": []any{
-			map[string]any{"addresses": []any{"10.0.0.1"}, "conditions": map[string]any{"ready": false}, "targetRef": map[string]any{"kind": "Pod", "name": "prom-0"}},
-			map[string]any{"addresses": []any{"10.0.0.2"}, "conditions": map[string]any{"ready": true}, "targetRef": map[string]any{"kind": "Pod", "name": "prom-1"}},
+		Spec: corev1.ServiceSpec{
+			Selector: map[string]string{"app": "prom"},
+			Ports:    []corev1.ServicePort{{Name: "other", Port: 1}, {Name: "web", Port: 9090, TargetPort: intstr.FromString("http")}},
 		},
-	})
+	}, webPod("prom-0", false), webPod("prom-1", true), pod("mon", "other"))
 	a.sim.HandleService("mon", "prom", "9090", b.Config.Handler)
 	a.intercept(func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.HasSuffix(r.URL.Path, "/portforward") {
@@ -149,6 +145,18 @@ func withService(t *testing.T, o kubeapi.Options, k *kubelet) *fakeAPI {
 		return false
 	})
 	return a
+}
+
+// webPod is a pod of the service.
+func webPod(name string, ready bool) *corev1.Pod {
+	p := pod("mon", name)
+	p.Labels = map[string]string{"app": "prom"}
+	p.Spec.Containers[0].Ports = []corev1.ContainerPort{{Name: "metrics", ContainerPort: 1}, {Name: "http", ContainerPort: 8080}}
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}}
+	if ready {
+		p.Status.Conditions[0].Status = corev1.ConditionTrue
+	}
+	return p
 }
 
 func noProxy(a kubeapi.Attributes) bool { return a.Subresource != "proxy" }

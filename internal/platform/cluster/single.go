@@ -12,7 +12,9 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/klog/v2"
 
 	"github.com/254carbon/gonogo/probes"
@@ -49,8 +51,8 @@ func (c *Cluster) Raw(ctx context.Context, path string, limit int64) ([]byte, pr
 	return body, request, nil
 }
 
-// get reads one object into a type that the typed client knows.
-func (c *Cluster) get(ctx context.Context, doing string, into runtime.Object, path ...string) error {
+// get reads one object, or with options a list, into a type that the typed client knows.
+func (c *Cluster) get(ctx context.Context, doing string, into runtime.Object, options *metav1.ListOptions, path ...string) error {
 	ctx, ex, cancel := c.bounded(ctx, c.limits.body)
 	defer cancel()
 	for _, segment := range path {
@@ -58,7 +60,11 @@ func (c *Cluster) get(ctx context.Context, doing string, into runtime.Object, pa
 			return fmt.Errorf("%s: %q is no name", doing, probes.Clean(segment, 100))
 		}
 	}
-	err := c.typed.Get().MaxRetries(0).AbsPath(path...).Do(ctx).Into(into)
+	r := c.typed.Get().MaxRetries(0).AbsPath(path...)
+	if options != nil {
+		r = r.SpecificallyVersionedParams(options, c.codec, schema.GroupVersion{Version: "v1"})
+	}
+	err := r.Do(ctx).Into(into)
 	return readFailure(doing, sense(ctx, ex, err))
 }
 
@@ -83,7 +89,7 @@ func (c *Cluster) UID(ctx context.Context) (string, error) {
 		return known, nil
 	}
 	var ns corev1.Namespace
-	if err := c.get(ctx, "identifying the cluster", &ns, "api", "v1", "namespaces", "kube-system"); err != nil {
+	if err := c.get(ctx, "identifying the cluster", &ns, nil, "api", "v1", "namespaces", "kube-system"); err != nil {
 		return "", err
 	}
 	if ns.UID == "" {
@@ -121,7 +127,7 @@ func (c *Cluster) CanI(ctx context.Context, verb, group, resource, subresource, 
 func (c *Cluster) Secret(ctx context.Context, namespace, name, key string) (string, error) {
 	doing := fmt.Sprintf("reading secret %s/%s", namespace, name)
 	var secret corev1.Secret
-	if err := c.get(ctx, doing, &secret, "api", "v1", "namespaces", namespace, "secrets", name); err != nil {
+	if err := c.get(ctx, doing, &secret, nil, "api", "v1", "namespaces", namespace, "secrets", name); err != nil {
 		return "", err
 	}
 	value, ok := secret.Data[key]
