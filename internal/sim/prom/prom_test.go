@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -198,4 +199,33 @@ func FuzzQuery(f *testing.F) {
 			_, _ = s.eval(n, noon)
 		}
 	})
+}
+
+func TestSnapshot(t *testing.T) {
+	before := small()
+	before.SetWarnings("x")
+	before.Set("gap", nil, math.NaN())
+	kept, err := before.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := New(func() time.Time { return noon })
+	if err := after.Restore(kept); err != nil {
+		t.Fatal(err)
+	}
+	again, err := after.Snapshot()
+	if diff := cmp.Diff(string(kept), string(again)); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	if diff := cmp.Diff(before.Targets(), after.Targets()); diff != "" {
+		t.Error(diff)
+	}
+	for _, bad := range []string{"", "{", `{"serie":[]}`, `{"series":[{"changes":[{"value":"x"}]}]}`} {
+		if after.Restore([]byte(bad)) == nil {
+			t.Errorf("%q restored", bad)
+		}
+	}
+	if len(after.Targets()) != 4 {
+		t.Error("a bad snapshot replaced the state")
+	}
 }
