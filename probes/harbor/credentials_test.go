@@ -70,7 +70,9 @@ func TestCredentials(t *testing.T) {
 		probetest.Failure{
 			Name: "gonogo's own credential may not read projects", Says: []string{"refused (403)", "project:read"},
 			New: with(func(w *world) {
-				w.server.Change(func(s *sim.State) { s.Robot(sim.ReaderRobot).Permissions = []sim.Permission{sim.OfSystem("quota:list")} })
+				w.server.Change(func(s *sim.State) {
+					s.Robot(sim.ReaderRobot).Permissions = []sim.Permission{sim.OfSystem("quota:list")}
+				})
 			}),
 		},
 		probetest.Failure{

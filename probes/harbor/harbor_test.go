@@ -32,7 +32,9 @@ func (s secrets) Resolve(_ context.Context, ref probes.SecretRef) (string, error
 	return "", probes.ErrNoSecret
 }
 
-func (s secrets) Name(ctx context.Context, ref probes.SecretRef) (string, error) { return s.Resolve(ctx, ref) }
+func (s secrets) Name(ctx context.Context, ref probes.SecretRef) (string, error) {
+	return s.Resolve(ctx, ref)
+}
 
 // world is a simulated Harbor on loopback and a client of it.
 type world struct {

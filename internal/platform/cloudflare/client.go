@@ -163,7 +163,13 @@ func (c *Client) Tunnel(ctx context.Context, id, name string) (probe.Tunnel, err
 	if err != nil {
 		return found, ownRefusal(err, tunnelRead)
 	}
+	if !isList(page.JSON.Result.Raw()) {
+		return found, errUnlike
+	}
 	for _, t := range page.Result {
+		if t.ID == "" || t.Name == "" {
+			return found, errUnlike
+		}
 		if t.Name == name && t.DeletedAt.IsZero() {
 			found.ID, found.Name, found.Status = t.ID, t.Name, string(t.Status)
 			return found, nil
@@ -190,7 +196,13 @@ func (c *Client) Connections(ctx context.Context, id string) (probe.Connections,
 	if err != nil {
 		return list, ownRefusal(err, tunnelRead)
 	}
+	if !isList(page.JSON.Result.Raw()) {
+		return list, errUnlike
+	}
 	for _, connector := range page.Result {
+		if !isList(connector.JSON.Conns.Raw()) {
+			return list, errUnlike
+		}
 		for _, conn := range connector.Conns {
 			// The vendor's client has no field for this, although the API answers with it.
 			pending := conn.JSON.ExtraFields["is_pending_reconnect"].Raw() == "true"
@@ -199,6 +211,12 @@ func (c *Client) Connections(ctx context.Context, id string) (probe.Connections,
 	}
 	return list, nil
 }
+
+// errUnlike is the error of an answer of another shape. The vendor's client decodes leniently: it makes an empty list of what is none, and
+// that nothing was understood must not become that nothing is there.
+var errUnlike = errors.New("the answer has another shape than Cloudflare documents")
+
+func isList(raw string) bool { return strings.HasPrefix(strings.TrimSpace(raw), "[") }
 
 // ownRefusal words the refusal of gonogo's own token.
 func ownRefusal(err error, permission string) error {
