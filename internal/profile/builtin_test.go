@@ -14,6 +14,7 @@ import (
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/cloudflare"
+	"github.com/254carbon/gonogo/probes/command"
 	"github.com/254carbon/gonogo/probes/harbor"
 	"github.com/254carbon/gonogo/probes/kube"
 	"github.com/254carbon/gonogo/probes/prometheus"
@@ -29,7 +30,7 @@ func realKinds() []probes.KindInfo {
 		velero.ServerInfo(), velero.StorageInfo(), velero.SchedulesInfo(), velero.BackupsInfo(),
 		prometheus.TargetsInfo(), prometheus.PromQLInfo(), cloudflare.APIKind(), cloudflare.TunnelKind(),
 		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(),
-		web.Info(), simulated.Info(),
+		web.Info(), command.Info(), simulated.Info(),
 	}
 }
 
@@ -250,5 +251,12 @@ func TestSame(t *testing.T) {
 	}
 	if profile.Same(p, mustLoad(t, strings.Replace(base, "{min: 2}", "{min: 4}", 1)), "nodes") {
 		t.Error("other parameters ask another question")
+	}
+}
+
+func TestNamespaces(t *testing.T) {
+	want := []string{"data-platform", "monitoring", "vault-prod", "velero"}
+	if diff := cmp.Diff(want, builtin(t).Namespaces()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
