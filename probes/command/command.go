@@ -32,9 +32,9 @@ type Secrets interface {
 type Params struct {
 	Argv    []string                    `yaml:"argv" jsonschema:"description=the program and its arguments; no shell is involved,minItems=1"`
 	Dir     string                      `yaml:"dir,omitempty" jsonschema:"description=folder to run in"`
-	Env     map[string]probes.SecretRef `yaml:"env,omitempty" jsonschema:"description=variables that the program gets besides the usual ones (PATH, HOME, KUBECONFIG, proxies …)"`
+	Env     map[string]probes.SecretRef `yaml:"env,omitempty" jsonschema:"description=variables that the program gets besides the usual ones (PATH and HOME and KUBECONFIG and proxies …)"`
 	Fail    []int                       `yaml:"fail,omitempty" jsonschema:"description=exit codes that mean no; any other but 0 means that it could not ask"`
-	Trusted bool                        `yaml:"trusted,omitempty" jsonschema:"description=whether it only reads, so that it may run in read-only mode"`
+	Trusted bool                        `yaml:"trusted,omitempty" jsonschema:"description=whether it only reads so that it may run in read-only mode"`
 }
 
 func variable() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) }

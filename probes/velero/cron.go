@@ -11,7 +11,7 @@ import (
 // Declared is a schedule as the profile declares it.
 type Declared struct {
 	Name string `yaml:"name" jsonschema:"description=name of the Schedule"`
-	Cron string `yaml:"cron" jsonschema:"description=its cron expression as Velero reads it, with an optional CRON_TZ prefix"`
+	Cron string `yaml:"cron" jsonschema:"description=its cron expression as Velero reads it with an optional CRON_TZ prefix"`
 }
 
 func validateDeclared(all []Declared) error {
