@@ -172,7 +172,7 @@ func TestSchedules(t *testing.T) {
 	start := noon.Add(-time.Minute)
 	s := seed(t, world.Ready, start)
 	before := len(listed(t, s, backups, ""))
-	for passed := time.Duration(0); passed <= 2*time.Minute; passed += time.Second {
+	for passed := time.Duration(0); passed <= 2*time.Minute; passed += 4 * time.Second {
 		tick(t, s, start.Add(passed))
 	}
 	if after := len(listed(t, s, backups, "")); after != before+1 {

@@ -137,13 +137,13 @@ func scalerMutations() []Mutation {
 		bad("metrics-server-stopped", "metrics-server has no pod", func(c *changer) { c.edit(deployments, "kube-system", "metrics-server", replicate(0)) },
 			fails(api, "Available"), fails(trino, "unable to get metrics")),
 		bad("metrics-api-gone", "the metrics API is not registered", func(c *changer) { c.remove(apiServices, "", "v1beta1.metrics.k8s.io") },
-			fails(api, "metrics"), fails(superset, "unable to get metrics")),
+			fails(api, "not registered"), fails(superset, "unable to get metrics")),
 		bad("metrics-api-empty", "the metrics API is Available and serves nothing of nodes", func(c *changer) {
 			c.halt("metrics-server")
 			for _, n := range []string{ControlPlane, "k8s-worker-1", lastWorker} {
 				c.remove(nodeMetrics, "", n)
 			}
-		}, fails(api, "no")),
+		}, fails(api, "no samples")),
 	}
 }
 
