@@ -6,7 +6,8 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// palette gives each role its colour, for one kind of background.
+// palette gives each role its colour, for one kind of background. The colours are chosen so that they stay what they are on terminals
+// with 256 colours: a red that is nearest to a grey there would not do.
 type palette struct {
 	dark       bool
 	paintText  bool        // set the colour of running text too, for terminals whose own is dim
@@ -47,7 +48,7 @@ func darkPalette() palette {
 		dark:       true,
 		background: lipgloss.Color("#15181E"),
 		text:       lipgloss.Color("#DDE2EA"),
-		muted:      lipgloss.Color("#8D97A8"),
+		muted:      lipgloss.Color("#9C9C9C"),
 		line:       lipgloss.Color("#454D5C"),
 		accent:     lipgloss.Color("#82AAFF"),
 		pass:       lipgloss.Color("#7FC98F"),
@@ -56,8 +57,8 @@ func darkPalette() palette {
 		blocked:    lipgloss.Color("#B79AE0"),
 		unknown:    lipgloss.Color("#5FC3D0"),
 		onBlock:    lipgloss.Color("#11141A"),
-		surface:    lipgloss.Color("#232833"),
-		selection:  lipgloss.Color("#2B3344"),
+		surface:    lipgloss.Color("#24272D"),
+		selection:  lipgloss.Color("#303540"),
 	}
 }
 
@@ -65,17 +66,17 @@ func lightPalette() palette {
 	return palette{
 		background: lipgloss.Color("#FCFCFA"),
 		text:       lipgloss.Color("#22262E"),
-		muted:      lipgloss.Color("#5D6675"),
-		line:       lipgloss.Color("#B4BBC7"),
+		muted:      lipgloss.Color("#5F636A"),
+		line:       lipgloss.Color("#B2B6BD"),
 		accent:     lipgloss.Color("#2556C4"),
-		pass:       lipgloss.Color("#1B6E37"),
+		pass:       lipgloss.Color("#00702B"),
 		warn:       lipgloss.Color("#865300"),
-		fail:       lipgloss.Color("#BC2431"),
+		fail:       lipgloss.Color("#C01C28"),
 		blocked:    lipgloss.Color("#6C3FB0"),
 		unknown:    lipgloss.Color("#0A6478"),
 		onBlock:    lipgloss.Color("#FFFFFF"),
-		surface:    lipgloss.Color("#E9ECF1"),
-		selection:  lipgloss.Color("#E0E8F8"),
+		surface:    lipgloss.Color("#ECEDF0"),
+		selection:  lipgloss.Color("#DDE6F5"),
 	}
 }
 
@@ -132,7 +133,7 @@ func colourBlind(dark bool) palette {
 	p.pass = lipgloss.Color("#00599C")
 	p.warn = lipgloss.Color("#6B5E00")
 	p.fail = lipgloss.Color("#A84300")
-	p.blocked = lipgloss.Color("#8F3A70")
+	p.blocked = lipgloss.Color("#8A2F7F")
 	p.unknown = lipgloss.Color("#4A505B")
 	p.accent = lipgloss.Color("#22262E")
 	return p

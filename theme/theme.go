@@ -28,19 +28,19 @@ type Theme struct {
 	// Background and Foreground are the colours that the terminal itself should take; nil leaves its own.
 	Background, Foreground color.Color
 
-	Text    lipgloss.Style // running text
-	Strong  lipgloss.Style // what is read first
-	Muted   lipgloss.Style // labels, units, what is fine
-	Line    lipgloss.Style // rules and the empty part of bars
-	Accent  lipgloss.Style // keys, focus, what can be done
-	Heading lipgloss.Style
-	Bar     lipgloss.Style // the strip at the top, painted from edge to edge
-	Chip    lipgloss.Style // a mode, on the strip
+	Text    Style // running text
+	Strong  Style // what is read first
+	Muted   Style // labels, units, what is fine
+	Line    Style // rules and the empty part of bars
+	Accent  Style // keys, focus, what can be done
+	Heading Style
+	Bar     Style // the strip at the top, painted from edge to edge
+	Chip    Style // a mode, on the strip
 
-	Pass, Warn, Fail, Blocked, Unknown, NotApplicable, Pending lipgloss.Style // text of a status
+	Pass, Warn, Fail, Blocked, Unknown, NotApplicable, Pending Style // text of a status
 
-	GoBlock, NoGoBlock, UnknownBlock lipgloss.Style // the verdict, as a filled block
-	Banner, Notice                   lipgloss.Style // a strip that must not be missed, and one that should be read
+	GoBlock, NoGoBlock, UnknownBlock Style // the verdict, as a filled block
+	Banner, Notice                   Style // a strip that must not be missed, and one that should be read
 
 	selected func(lipgloss.Style) lipgloss.Style
 	barred   func(lipgloss.Style) lipgloss.Style
@@ -87,10 +87,10 @@ func New(o Options) *Theme {
 }
 
 // Selected returns the style as it looks in the selected row.
-func (t *Theme) Selected(s lipgloss.Style) lipgloss.Style { return t.selected(s) }
+func (t *Theme) Selected(s Style) Style { return newStyle(t.selected(s.lip)) }
 
 // OnBar returns the style as it looks on the strip at the top.
-func (t *Theme) OnBar(s lipgloss.Style) lipgloss.Style { return t.barred(s) }
+func (t *Theme) OnBar(s Style) Style { return newStyle(t.barred(s.lip)) }
 
 func normal(name string) string {
 	if slices.Contains(Names(), name) {
@@ -101,37 +101,42 @@ func normal(name string) string {
 
 func (t *Theme) colour(p palette) {
 	base := lipgloss.NewStyle()
-	on := func(c color.Color) lipgloss.Style { return base.Foreground(c) }
-	block := func(c color.Color) lipgloss.Style { return base.Background(c).Foreground(p.onBlock).Bold(true) }
+	on := func(c color.Color) Style { return newStyle(base.Foreground(c)) }
+	block := func(c color.Color) Style { return newStyle(base.Background(c).Foreground(p.onBlock).Bold(true)) }
 
-	t.Text, t.Strong = base, base.Bold(true)
+	t.Text, t.Strong = newStyle(base), newStyle(base.Bold(true))
 	if t.Foreground != nil || p.paintText {
-		t.Text, t.Strong = on(p.text), on(p.text).Bold(true)
+		t.Text, t.Strong = on(p.text), on(p.text).Bold()
 	}
 	t.Muted, t.Line, t.Accent = on(p.muted), on(p.line), on(p.accent)
-	t.Heading = on(p.accent).Bold(true)
+	t.Heading = on(p.accent).Bold()
 	t.Pass, t.Warn, t.Fail = on(p.pass), on(p.warn), on(p.fail)
 	t.Blocked, t.Unknown = on(p.blocked), on(p.unknown)
 	t.NotApplicable, t.Pending = on(p.muted), on(p.muted)
 	t.GoBlock, t.NoGoBlock, t.UnknownBlock = block(p.pass), block(p.fail), block(p.unknown)
 	t.Banner, t.Notice = block(p.fail), on(p.warn)
-	t.Bar = base.Background(p.surface).Foreground(p.text)
-	t.Chip = base.Background(p.accent).Foreground(p.onBlock)
+	t.Bar = newStyle(base.Background(p.surface).Foreground(p.text))
+	t.Chip = newStyle(base.Background(p.selection).Foreground(p.accent))
 	t.selected = func(s lipgloss.Style) lipgloss.Style { return s.Background(p.selection) }
-	t.barred = func(s lipgloss.Style) lipgloss.Style { return s.Background(p.surface) }
+	t.barred = func(s lipgloss.Style) lipgloss.Style {
+		if _, none := s.GetBackground().(lipgloss.NoColor); !none {
+			return s // a chip keeps its own
+		}
+		return s.Background(p.surface)
+	}
 }
 
 // mono tells everything apart by words, glyphs and weight alone.
 func (t *Theme) mono() {
 	base := lipgloss.NewStyle()
-	bold, faint, reverse := base.Bold(true), base.Faint(true), base.Reverse(true)
-	t.Text, t.Strong, t.Muted, t.Line = base, bold, faint, faint
-	t.Accent, t.Heading = base, bold
-	t.Pass, t.Warn, t.Fail, t.Blocked, t.Unknown = base, bold, bold, base, bold
+	plain, bold, faint, reverse := newStyle(base), newStyle(base.Bold(true)), newStyle(base.Faint(true)), newStyle(base.Reverse(true))
+	t.Text, t.Strong, t.Muted, t.Line = plain, bold, faint, faint
+	t.Accent, t.Heading = plain, bold
+	t.Pass, t.Warn, t.Fail, t.Blocked, t.Unknown = plain, bold, bold, plain, bold
 	t.NotApplicable, t.Pending = faint, faint
-	t.GoBlock, t.NoGoBlock, t.UnknownBlock = reverse.Bold(true), reverse.Bold(true), reverse.Bold(true)
-	t.Banner, t.Notice = reverse.Bold(true), bold
-	t.Bar, t.Chip = base, reverse
+	t.GoBlock, t.NoGoBlock, t.UnknownBlock = reverse.Bold(), reverse.Bold(), reverse.Bold()
+	t.Banner, t.Notice = reverse.Bold(), bold
+	t.Bar, t.Chip = plain, reverse
 	t.selected = func(s lipgloss.Style) lipgloss.Style { return s.Faint(false).Reverse(true) }
 	t.barred = func(s lipgloss.Style) lipgloss.Style { return s }
 }

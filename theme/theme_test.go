@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"testing"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 )
 
@@ -65,6 +64,36 @@ func TestEveryTextIsReadable(t *testing.T) {
 	}
 }
 
+// spread is how far a colour is from grey.
+func spread(c color.Color) int {
+	r, g, b, _ := c.RGBA()
+	return int(max(r, g, b)>>8) - int(min(r, g, b)>>8)
+}
+
+func TestColoursSurvive256(t *testing.T) {
+	for _, name := range Names() {
+		for _, dark := range []bool{true, false} {
+			p := paletteOf(name, dark)
+			as := func(c color.Color) color.Color { return ansi.Convert256(c) }
+			for role, c := range map[string]color.Color{
+				"muted": p.muted, "accent": p.accent, "pass": p.pass, "warn": p.warn, "fail": p.fail, "blocked": p.blocked, "unknown": p.unknown,
+			} {
+				if spread(c) > 60 && spread(as(c)) < 40 {
+					t.Errorf("%s dark=%t: %s becomes grey", name, dark, role)
+				}
+				for where, ground := range map[string]color.Color{"background": p.background, "selection": p.selection, "surface": p.surface} {
+					if got := contrast(as(c), as(ground)); got < 3.3 {
+						t.Errorf("%s dark=%t: %s on the %s has contrast %.2f", name, dark, role, where, got)
+					}
+				}
+			}
+			if spread(as(p.surface)) > 20 {
+				t.Errorf("%s dark=%t: the strip at the top becomes colourful", name, dark)
+			}
+		}
+	}
+}
+
 func TestColourBlindTellsPassFromFailByBlueAgainstOrange(t *testing.T) {
 	for _, dark := range []bool{true, false} {
 		p := colourBlind(dark)
@@ -98,12 +127,12 @@ func TestNoColorMeansNoColour(t *testing.T) {
 }
 
 // styles collects the styles of a theme by name.
-func styles(th *Theme) map[string]lipgloss.Style {
-	all := map[string]lipgloss.Style{}
+func styles(th *Theme) map[string]Style {
+	all := map[string]Style{}
 	v := reflect.ValueOf(*th)
 	for i := range v.NumField() {
-		if f := v.Type().Field(i); f.Type == reflect.TypeFor[lipgloss.Style]() {
-			all[f.Name] = v.Field(i).Interface().(lipgloss.Style)
+		if f := v.Type().Field(i); f.Type == reflect.TypeFor[Style]() {
+			all[f.Name] = v.Field(i).Interface().(Style)
 		}
 	}
 	return all

@@ -12,8 +12,9 @@ import (
 
 // How often, how long and how much.
 const (
-	clockEvery   = 10 * time.Second // ages are shown in minutes, so nothing is later than that
-	pageEvery    = 8 * time.Second  // pages of the wall
+	clockEvery   = 10 * time.Second       // ages are shown in minutes, so nothing is later than that
+	listPause    = 200 * time.Millisecond // what comes sooner is drawn together
+	pageEvery    = 8 * time.Second        // pages of the wall
 	pastEvery    = 2 * time.Minute
 	readTimeout  = 5 * time.Second
 	toastFor     = 5 * time.Second
@@ -68,13 +69,17 @@ func (m *Model) nextList() tea.Cmd {
 	if d.Feed == nil {
 		return nil
 	}
-	return func() tea.Msg {
+	next := func() tea.Msg {
 		list, err := d.Feed.Next(ctx)
 		if err != nil && ctx.Err() != nil {
 			return nil // the board is going down
 		}
 		return listMsg{list: list, now: d.Now(), err: err}
 	}
+	if !m.have {
+		return next
+	}
+	return m.after(listPause, next)
 }
 
 // clock tells the time after a pause.
@@ -116,11 +121,10 @@ func (m *Model) takeClock(msg clockMsg) tea.Cmd {
 
 // nextTick is how long nothing visible changes by itself.
 func (m *Model) nextTick() time.Duration {
-	every := clockEvery
 	if m.d.Mode.Wall {
-		every = pageEvery
+		return wallTick(m.now)
 	}
-	return every - time.Duration(m.now.UnixNano())%every
+	return clockEvery - time.Duration(m.now.UnixNano())%clockEvery
 }
 
 func (m *Model) nextNotice() tea.Cmd {

@@ -81,7 +81,7 @@ func (m *Model) detailLines(w int) []string {
 func (m *Model) itemLines(i *probes.Item, w int) []string {
 	th, k := m.theme, lookOf(m.theme, i.Status)
 	word := i.Status.String()
-	head := []span{in(k.style.Bold(true), k.glyph+" "+word)}
+	head := []span{in(k.style.Bold(), k.glyph+" "+word)}
 	if i.Spec.Gate {
 		head = append(head, in(th.Text, "  "), gateSpan(th, i))
 	}
@@ -92,13 +92,10 @@ func (m *Model) itemLines(i *probes.Item, w int) []string {
 	out := []string{line(th, w, head, []span{in(th.Muted, worth)}, nil)}
 	out = append(out, wrapped(th.Strong, probes.Clean(i.Spec.Title, 400), "", w)...)
 	out = append(out, "")
-	if i.Summary != "" && i.Summary != i.Error {
-		out = append(out, wrapped(k.style, i.Summary, "", w)...)
-	}
-	if i.Error != "" {
-		out = append(out, wrapped(th.Unknown, i.Error, "", w)...)
-	}
-	if i.Trouble != "" && i.Trouble != i.Error && i.Status != probes.Pending {
+	out = append(out, wrapped(k.style, summary(i), "", w)...)
+	if i.Error != "" && i.Status != probes.Unknown {
+		out = append(out, wrapped(th.Unknown, "could not be asked since: "+i.Error, "", w)...)
+	} else if i.Trouble != "" && (i.Status == probes.Pass || i.Status == probes.Warn) {
 		out = append(out, wrapped(th.Warn, fmt.Sprintf("%d of %d, asking again: %s", i.Failures, i.Spec.Confirm, i.Trouble), "", w)...)
 	}
 	out = append(out, wrapped(th.Muted, m.provenance(i), "", w)...)
@@ -110,6 +107,18 @@ func (m *Model) itemLines(i *probes.Item, w int) []string {
 		}
 	}
 	return out
+}
+
+// summary is what was found, or why nothing could be. An age in it is as coarse as every age, so that it changes seldom.
+func summary(i *probes.Item) string {
+	if i.Status != probes.Unknown || i.Confirmed.IsZero() {
+		return i.Summary
+	}
+	text := "last confirmed " + age(i.Age) + " ago, which is too old"
+	if i.Trouble != "" {
+		text += ": " + i.Trouble
+	}
+	return text
 }
 
 // provenance says when and how the answer came to be.
@@ -153,7 +162,7 @@ func (m *Model) blockedLines(i *probes.Item, w int) []string {
 	for _, id := range i.BlockedBy {
 		by, _ := m.board.Item(id)
 		k := lookOf(th, by.Status)
-		out = append(out, line(th, w, []span{in(k.style, k.glyph+" "), in(th.Text, string(id)), in(th.Muted, "  "+by.Summary)}, []span{in(k.style, k.word)}, nil))
+		out = append(out, line(th, w, []span{in(k.style, k.glyph+" "), in(th.Text, string(id)), in(th.Muted, "  "+summary(&by))}, []span{in(k.style, k.word)}, nil))
 	}
 	return out
 }
@@ -192,7 +201,7 @@ func (m *Model) evidenceLines(i *probes.Item, w int) []string {
 			out = append(out, evidence(th, e, w)...)
 		}
 		if s := group[0].Source; s != "" {
-			out = append(out, labelled(th, "from", th.Muted, s, 2, w)...)
+			out = append(out, labelled(th, "from", th.Muted, s, 2, w, chop)...)
 		}
 	}
 	return out
@@ -243,10 +252,10 @@ func evidence(th *theme.Theme, e probes.Evidence, w int) []string {
 		out[0] = th.Fail.Render(th.Glyphs.Fail+" ") + strings.TrimPrefix(out[0], "  ")
 	}
 	if e.Want != "" {
-		out = append(out, labelled(th, "want", th.Text, e.Want, 2, w)...)
+		out = append(out, labelled(th, "want", th.Text, e.Want, 2, w, wrap)...)
 	}
 	if e.Got != "" {
-		out = append(out, labelled(th, "got", th.Fail, e.Got, 2, w)...)
+		out = append(out, labelled(th, "got", th.Fail, e.Got, 2, w, wrap)...)
 	}
 	return out
 }
@@ -272,7 +281,7 @@ func (m *Model) commandLines(i *probes.Item, w int) []string {
 	th := m.theme
 	out := []string{line(th, w, []span{in(th.Heading, "Ask again by hand")}, []span{in(th.Accent, "y"), in(th.Muted, " copies")}, nil)}
 	for _, c := range all {
-		for n, s := range wrap(c, w-2) {
+		for n, s := range chop(c, w-2) {
 			lead := "  "
 			if n == 0 {
 				lead = th.Muted.Render(th.Glyphs.Prompt + " ")
@@ -308,14 +317,14 @@ func (m *Model) stripLines(i *probes.Item, w int) []string {
 		k := lookOf(th, s)
 		b.WriteString(k.style.Render(k.glyph))
 	}
-	last := lookOf(th, strip[len(strip)-1])
+	last := lookOf(th, i.Status)
 	head := line(th, w, []span{in(th.Heading, "History"), in(th.Muted, "  oldest first, now ")}, nil, nil)
 	return []string{strings.TrimRight(head, " ") + " " + last.style.Render(last.word), b.String()}
 }
 
 func (m *Model) componentLines(c *probes.ComponentScore, w int) []string {
 	th, k := m.theme, lookOf(m.theme, c.Status)
-	out := []string{line(th, w, []span{in(k.style.Bold(true), k.glyph+" "+c.Status.String())}, []span{in(th.Muted, points(c.Earned)+" of "+points(c.Possible)+" points")}, nil)}
+	out := []string{line(th, w, []span{in(k.style.Bold(), k.glyph+" "+c.Status.String())}, []span{in(th.Muted, points(c.Earned)+" of "+points(c.Possible)+" points")}, nil)}
 	out = append(out, wrapped(th.Strong, probes.Clean(c.Component.Title, 200), "", w)...)
 	bar := gauge(th, max(4, w-7), c.Percent, c.Percent, th.Pass)
 	out = append(out, line(th, w, append(bar, in(th.Text, fmt.Sprintf(" %d %%", c.Percent))), nil, nil), "")
@@ -342,7 +351,7 @@ func (m *Model) componentLines(c *probes.ComponentScore, w int) []string {
 		}
 		out = append(out, line(th, w, []span{in(k.style, k.glyph+" "), in(th.Text, string(i.Spec.ID))}, right, nil))
 		if i.Status != probes.Pass && i.Status != probes.NotApplicable {
-			out = append(out, wrapped(th.Muted, i.Summary, "  ", w)...)
+			out = append(out, wrapped(th.Muted, summary(i), "  ", w)...)
 		}
 	}
 	return out

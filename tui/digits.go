@@ -30,7 +30,7 @@ func bigGlyph(r rune) [5]string {
 	case '9':
 		return [5]string{"###", "#.#", "###", "..#", "###"}
 	case '%':
-		return [5]string{"#.#", "..#", ".#.", "#..", "#.#"}
+		return [5]string{"##..#", "##.#.", "..#..", ".#.##", "#..##"}
 	case '-':
 		return [5]string{"...", "...", "###", "...", "..."}
 	case 'G':

@@ -35,21 +35,21 @@ func (m *Model) frame() string {
 func (m *Model) tinyView() []string {
 	th := m.theme
 	if !m.have {
-		return []string{line(th, m.w, []span{in(th.Muted, "…")}, nil, nil)}
+		return []string{line(th, m.w, []span{in(th.Muted, "waiting for the first answers")}, nil, nil)}
 	}
 	filled, text := verdictLook(th, m.board.Verdict)
 	verdict := m.board.Verdict.String()
 	percent, rest := scoreText(&m.board)
 	if m.w < len(verdict)+2 {
 		return []string{
-			line(th, m.w, []span{in(text.Bold(true), verdict)}, nil, nil),
+			line(th, m.w, []span{in(text.Bold(), verdict)}, nil, nil),
 			line(th, m.w, []span{in(text, percent)}, nil, nil),
 		}
 	}
-	score := []span{in(text.Bold(true), percent)}
+	score := []span{in(text.Bold(), percent)}
 	lines := []string{line(th, m.w, []span{in(filled, " "+verdict+" ")}, nil, nil), line(th, m.w, score, nil, nil)}
 	if both := len(verdict) + 3 + len(percent); both <= m.w {
-		score = []span{in(filled, " "+verdict+" "), in(th.Text, " "), in(text.Bold(true), percent)}
+		score = []span{in(filled, " "+verdict+" "), in(th.Text, " "), in(text.Bold(), percent)}
 		if both+len(rest) <= m.w {
 			score = append(score, in(th.Text, rest))
 		}

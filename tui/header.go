@@ -49,9 +49,6 @@ func (m *Model) freshness() freshness {
 func (m *Model) titleView(w int) string {
 	th := m.theme
 	left := []span{in(th.Text, " "), in(th.Strong, m.platform())}
-	if m.d.Mode.Context != "" {
-		left = append(left, in(th.Muted, "  "+m.d.Mode.Context))
-	}
 	f := m.freshness()
 	dot, style := th.Glyphs.Live, th.Pass
 	switch {
@@ -74,6 +71,9 @@ func (m *Model) titleView(w int) string {
 			break
 		}
 		right = with
+	}
+	if room := w - spansWidth(left) - spansWidth(right) - 3; m.d.Mode.Context != "" && room >= min(12, cells(m.d.Mode.Context)) {
+		left = append(left, in(th.Muted, "  "+m.d.Mode.Context))
 	}
 	return line(th, w, left, right, th.OnBar)
 }
@@ -119,11 +119,7 @@ func (m *Model) summaryView(l layout) []string {
 	indent := 1
 	var digits []string
 	if l.digits {
-		digits = bigText(th, fmt.Sprintf("%d%%", m.board.Percent), 1)
-		indent = 2 + 3*4 + 2
-		if m.board.Percent > 99 {
-			indent += 4
-		}
+		digits, indent = bigText(th, fmt.Sprintf("%d%%", m.board.Percent), 1), 1+m.digitsWidth()
 	}
 	inner := w - indent - 1
 	lines := []string{
@@ -149,12 +145,18 @@ func (m *Model) summaryView(l layout) []string {
 	return out
 }
 
+// digitsWidth is how much of the summary's width the large digits take.
+func (m *Model) digitsWidth() int {
+	w, _ := bigSize(fmt.Sprintf("%d%%", m.board.Percent), 1)
+	return w + 4
+}
+
 // headline is the one line that answers the question. What does not fit is left out, the least important first.
 func (m *Model) headline(w int) []span {
 	th := m.theme
 	filled, text := verdictLook(th, m.board.Verdict)
 	percent, rest := scoreText(&m.board)
-	spans := []span{in(filled, " "+m.board.Verdict.String()+" "), in(th.Text, "  "), in(text.Bold(true), percent), in(th.Text, rest)}
+	spans := []span{in(filled, " "+m.board.Verdict.String()+" "), in(th.Text, "  "), in(text.Bold(), percent), in(th.Text, rest)}
 	if !m.have {
 		return []span{in(th.Muted, "waiting for the first answers")}
 	}
@@ -167,7 +169,7 @@ func (m *Model) headline(w int) []span {
 		extra = append(extra, []span{in(th.Muted, "est. "), in(th.Text, e)})
 	}
 	if s := sparkline(th.Glyphs, m.past.trend, 24); s != "" {
-		extra = append(extra, []span{in(th.Accent, s)})
+		extra = append(extra, []span{in(th.Muted, s)})
 	}
 	for _, e := range extra {
 		if spansWidth(spans)+3+spansWidth(e) <= w {
@@ -180,7 +182,7 @@ func (m *Model) headline(w int) []span {
 // delta compares the score with the previous one.
 func (m *Model) delta() []span {
 	th, p := m.theme, m.past
-	if !p.ok || !m.have {
+	if !p.ok || !m.have || m.board.Counts[probes.Pending] > 0 { // half asked is no score to compare
 		return nil
 	}
 	since := in(th.Muted, " since "+day(p.at, m.now))
@@ -226,27 +228,29 @@ func countSpans(th *theme.Theme, a *probes.Assessment, w int) []span {
 	return short
 }
 
-// reasonLines say why the verdict is what it is, gates first, on at most n lines.
+// reasonLines say why the verdict is what it is, gates first, on at most n lines. The last one says how many gates it leaves out.
 func (m *Model) reasonLines(w, n int) []string {
 	if n <= 0 {
 		return nil
 	}
 	th := m.theme
-	words := m.reasonWords()
+	words, gates := m.reasonWords()
 	out, spans := make([]string, 0, n), []span(nil)
 	for i, word := range words {
-		gap := 0
-		if len(spans) > 0 {
-			gap = 2
+		more := ""
+		if left := gates - i; left > 0 && i > 0 {
+			more = fmt.Sprintf("  +%d", left+1)
 		}
-		left := len(words) - i
 		room := w
-		if len(out) == n-1 && left > 1 {
-			room -= len(fmt.Sprintf("  and %d more", left))
+		if len(out) == n-1 {
+			room -= len(more)
 		}
-		if len(spans) > 0 && spansWidth(spans)+gap+spansWidth(word) > room {
+		gap := 2 * min(1, len(spans))
+		if gap > 0 && spansWidth(spans)+gap+spansWidth(word) > room {
 			if len(out) == n-1 {
-				spans = append(spans, in(th.Muted, fmt.Sprintf("  and %d more", left)))
+				if i > 1 && i <= gates {
+					spans = append(spans, in(th.Muted, fmt.Sprintf("  +%d", gates-i+1)))
+				}
 				break
 			}
 			out = append(out, line(th, w, spans, nil, nil))
@@ -265,8 +269,9 @@ func (m *Model) reasonCount(w int) int {
 	return len(m.reasonLines(w, 9))
 }
 
-// reasonWords are the reasons as pieces that are kept together: how many gates are open, each of them, and the rest.
-func (m *Model) reasonWords() [][]span {
+// reasonWords are the reasons as pieces that are kept together: how many gates are open, each of them, and the rest. It also returns how
+// many gates there are; they follow the first piece.
+func (m *Model) reasonWords() ([][]span, int) {
 	th := m.theme
 	var gates, rest [][]span
 	for _, r := range m.board.Reasons {
@@ -281,7 +286,7 @@ func (m *Model) reasonWords() [][]span {
 	var words [][]span
 	switch {
 	case !m.have:
-		return nil
+		return nil, 0
 	case len(gates) > 0:
 		words = append(words, []span{in(th.Strong, plural(len(gates), "gate", "gates")+" open")})
 	case m.board.Counts[probes.Pending] < len(m.board.Items()):
@@ -292,7 +297,7 @@ func (m *Model) reasonWords() [][]span {
 	if n := m.waived(); n > 0 {
 		words = append(words, []span{in(th.Warn, plural(n, "gate", "gates")+" waived")})
 	}
-	return words
+	return words, len(gates)
 }
 
 func (m *Model) waived() int {

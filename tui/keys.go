@@ -35,11 +35,11 @@ func newKeyMap() keyMap {
 		back:       bind("esc", "back", "esc"),
 		filter:     bind("/", "filter", "/"),
 		sort:       bind("s", "sort", "s"),
-		foldAll:    bind("c", "fold all", "c"),
+		foldAll:    bind("c", "fold", "c"),
 		refresh:    bind("r", "ask again", "r"),
 		refreshAll: bind("R", "ask all again", "R"),
-		copy:       bind("y", "copy command", "y"),
-		next:       bind("n", "what next", "n"),
+		copy:       bind("y", "copy", "y"),
+		next:       bind("n", "next", "n"),
 		theme:      bind("t", "theme", "t"),
 		demo:       bind("d", "demo switches", "d"),
 		help:       bind("?", "help", "?"),
@@ -55,29 +55,35 @@ func (m *Model) bindings() []key.Binding {
 		return []key.Binding{described(k.open, "enter", "keep"), described(k.back, "esc", "clear"), described(k.up, "↑↓", "move")}
 	}
 	if m.overlay != noOverlay {
-		return []key.Binding{described(k.back, "esc", "close"), k.quit}
+		all := []key.Binding{described(k.back, "esc", "close")}
+		if m.overlay == demoOverlay && len(m.switches) > 0 {
+			all = append(all, described(k.demo, m.switches[0].Key+"…", "switch"))
+		}
+		return all
 	}
 	if !m.have || m.layout.tiny {
 		return []key.Binding{k.theme, k.quit}
 	}
-	all := []key.Binding{described(k.up, "↑↓", "move")}
+	all := []key.Binding{described(k.up, "↑↓", "scroll"), k.back}
 	item, comp := m.selected()
 	if m.focus == focusList {
+		all = []key.Binding{described(k.up, "↑↓", "move")}
 		if comp != nil {
 			all = append(all, k.open)
 		}
-		all = append(all, k.filter, k.sort, k.foldAll)
-	} else {
-		all[0] = described(k.up, "↑↓", "scroll")
-		all = append(all, k.back)
+		all = append(all, k.filter)
 	}
-	if m.d.Refresh != nil && comp != nil {
+	if m.d.Refresh != nil && comp != nil && m.focus != focusNext {
 		all = append(all, k.refresh)
 	}
-	if item != nil && len(commands(item)) > 0 {
+	if item != nil && len(commands(item)) > 0 && m.focus != focusNext {
 		all = append(all, k.copy)
 	}
-	all = append(all, k.next, k.pane)
+	all = append(all, k.next)
+	if m.focus == focusList {
+		all = append(all, k.sort, k.foldAll)
+	}
+	all = append(all, k.pane)
 	if m.d.Refresh != nil {
 		all = append(all, k.refreshAll)
 	}

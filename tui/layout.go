@@ -19,6 +19,7 @@ type layoutInput struct {
 	reasons int  // lines that the reasons would like
 	notices int  // lines of banners
 	next    int  // lines that the list of next steps would like, below the detail
+	plain   bool // whether the percent is not drawn in large digits, whatever the room
 	list    bool // whether the focus is on the list, where only one pane fits
 }
 
@@ -50,7 +51,7 @@ func newLayout(in layoutInput) layout {
 	}
 	roomy := in.w >= roomyWidth && in.h >= roomyHeight
 	l.wide = in.w >= wideWidth && in.h >= roomyHeight
-	l.digits = l.wide && in.h >= tallHeight
+	l.digits = l.wide && in.h >= tallHeight && !in.plain
 	l.counts = !roomy
 
 	top, bottom := 0, in.h
@@ -74,13 +75,17 @@ func newLayout(in layoutInput) layout {
 		top++
 	}
 	l.reasons = min(in.reasons, 1)
-	if roomy {
+	if roomy && (in.list || l.wide) {
 		l.reasons = min(in.reasons, max(1, in.h/12))
+	}
+	if !in.list && !roomy { // a page of its own, with little room
+		l.counts, l.reasons = false, 0
 	}
 	lines := 2 + l.reasons
 	if l.counts {
 		lines++
 	}
+	lines = min(lines, bottom-top-2) // the rule and a line of a pane
 	if l.digits {
 		lines = max(lines, 3)
 	}

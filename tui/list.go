@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/theme"
 )
@@ -63,10 +65,6 @@ func componentRow(th *theme.Theme, c *probes.ComponentScore, open bool, as look,
 	if open {
 		fold = th.Glyphs.Open
 	}
-	left := []span{cursorSpan(th, as), in(th.Muted, fold+" "), in(k.style, k.glyph+" "), in(th.Strong, probes.Clean(c.Component.Title, 200))}
-	if d := drift(th, c); d != nil {
-		left = append(left, in(th.Text, "  "), *d)
-	}
 	var right []span
 	if cols.bar > 0 {
 		right = append(right, gauge(th, cols.bar, c.Percent, c.Percent, th.Pass)...)
@@ -78,11 +76,15 @@ func componentRow(th *theme.Theme, c *probes.ComponentScore, open bool, as look,
 	if cols.word > 0 {
 		right = append(right, in(k.style, fmt.Sprintf("  %-*s ", cols.word, k.word)))
 	}
+	left := []span{cursorSpan(th, as), in(th.Muted, fold+" "), in(k.style, k.glyph+" "), in(th.Strong, probes.Clean(c.Component.Title, 200))}
+	if d := drift(th, c, w-spansWidth(left)-spansWidth(right)-4); d != nil {
+		left = append(left, in(th.Text, "  "), *d)
+	}
 	return line(th, w, left, right, as)
 }
 
-// drift marks a component whose measured percentage is not what a status document claims.
-func drift(th *theme.Theme, c *probes.ComponentScore) *span {
+// drift marks a component whose measured percentage is not what a status document claims, in as many words as there is room for.
+func drift(th *theme.Theme, c *probes.ComponentScore, room int) *span {
 	if c.Component.Declared == nil || *c.Component.Declared == c.Percent || c.Status == probes.Pending {
 		return nil
 	}
@@ -90,7 +92,14 @@ func drift(th *theme.Theme, c *probes.ComponentScore) *span {
 	if c.Percent > *c.Component.Declared {
 		style, glyph = th.Accent, th.Glyphs.Up
 	}
-	s := in(style, fmt.Sprintf("%s declared %d %%", glyph, *c.Component.Declared))
+	text := glyph
+	for _, words := range []string{"declared %d %%", "said %d %%", "%d %%"} {
+		if long := glyph + " " + fmt.Sprintf(words, *c.Component.Declared); ansi.StringWidth(long) <= room {
+			text = long
+			break
+		}
+	}
+	s := in(style, text)
 	return &s
 }
 
@@ -134,7 +143,7 @@ func gateSpan(th *theme.Theme, i *probes.Item) span {
 	case i.Status == probes.Unknown || i.Status == probes.Pending:
 		return in(th.Unknown, "gate")
 	}
-	return in(th.Fail.Bold(true), "gate")
+	return in(th.Fail.Bold(), "gate")
 }
 
 // attempts marks a check whose newest answer does not stand yet, or that is being asked again.

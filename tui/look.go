@@ -1,8 +1,6 @@
 package tui
 
 import (
-	"charm.land/lipgloss/v2"
-
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/theme"
 )
@@ -10,7 +8,7 @@ import (
 // statusLook is the one place that says how a status is drawn: never without both glyph and word.
 type statusLook struct {
 	glyph, word string
-	style       lipgloss.Style
+	style       theme.Style
 }
 
 func lookOf(th *theme.Theme, s probes.Status) statusLook {
@@ -33,7 +31,7 @@ func lookOf(th *theme.Theme, s probes.Status) statusLook {
 }
 
 // verdictLook is how a verdict is drawn as a filled block, and as text.
-func verdictLook(th *theme.Theme, v probes.Verdict) (filled, text lipgloss.Style) {
+func verdictLook(th *theme.Theme, v probes.Verdict) (filled, text theme.Style) {
 	switch v {
 	case probes.Go:
 		return th.GoBlock, th.Pass

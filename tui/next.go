@@ -82,7 +82,7 @@ func (m *Model) nextLines(w int) []string {
 		out = append(out, "")
 	}
 	if e := m.estimate(); e != "" {
-		out = append(out, wrapped(th.Muted, "An estimate of what is left in all: "+e, "", w)...)
+		out = append(out, wrapped(th.Muted, "Estimate of all that is left: "+e, "", w)...)
 		out = append(out, "")
 	}
 	if len(m.board.Blocked) > 0 {

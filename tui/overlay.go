@@ -13,9 +13,7 @@ import (
 // pressOverlay handles keys while something lies over the board.
 func (m *Model) pressOverlay(k tea.KeyPressMsg) tea.Cmd {
 	switch {
-	case key.Matches(k, m.keys.quit):
-		return tea.Quit
-	case key.Matches(k, m.keys.back), m.overlay == helpOverlay && key.Matches(k, m.keys.help), m.overlay == demoOverlay && key.Matches(k, m.keys.demo):
+	case key.Matches(k, m.keys.back), key.Matches(k, m.keys.quit), m.overlay == helpOverlay && key.Matches(k, m.keys.help), m.overlay == demoOverlay && key.Matches(k, m.keys.demo):
 		m.overlay = noOverlay
 	case m.overlay == helpOverlay:
 		scrollKey(&m.help, m.keys, k, m.overlayHeight())
@@ -49,8 +47,7 @@ func (m *Model) overlayView() string {
 func (m *Model) box(title string, lines []string, w, below int) string {
 	th, g := m.theme, m.theme.Glyphs
 	inner := max(0, w-4)
-	head := line(th, inner, []span{in(th.Heading, title), in(th.Line, " "+strings.Repeat(g.Across, inner))}, nil, nil)
-	out := []string{th.Line.Render(g.Corners[0]+g.Across) + head + th.Line.Render(g.Across+g.Corners[1])}
+	out := []string{th.Line.Render(g.Corners[0]) + titled(th, max(0, w-2), []span{in(th.Heading, title)}, nil, true) + th.Line.Render(g.Corners[1])}
 	for _, s := range lines {
 		out = append(out, th.Line.Render(g.Upright)+th.Text.Render(" ")+pad(s, inner)+th.Text.Render(" ")+th.Line.Render(g.Upright))
 	}
@@ -78,7 +75,7 @@ func (m *Model) helpLines(w int) []string {
 		k := lookOf(th, s)
 		out = append(out, line(th, w, []span{in(k.style, fmt.Sprintf("%s %-8s", k.glyph, k.word)), in(th.Muted, meaning(s))}, nil, nil))
 	}
-	out = append(out, line(th, w, []span{in(th.Fail.Bold(true), "gate      "), in(th.Muted, "without it the verdict is never GO")}, nil, nil))
+	out = append(out, line(th, w, []span{in(th.Fail.Bold(), "gate      "), in(th.Muted, "without it the verdict is never GO")}, nil, nil))
 	out = append(out, line(th, w, []span{in(th.Warn, th.Glyphs.Again+" 1 of 2  "), in(th.Muted, "one bad answer; it is asked again before it counts")}, nil, nil))
 	out = append(out, "", line(th, w, []span{in(th.Muted, "The mouse works too; hold shift to select text.")}, nil, nil))
 	return out
@@ -91,12 +88,12 @@ func longHelp(b key.Binding, k keyMap) string {
 		text string
 	}{
 		{k.open, "open a check, or fold and unfold a component"},
-		{k.filter, "show only what has these words in id, title, summary or status"},
+		{k.filter, "show only checks with these words anywhere"},
 		{k.sort, "sort: profile order, worst first, most points first"},
 		{k.foldAll, "fold or unfold all components"},
 		{k.refresh, "ask what is selected again, now"},
 		{k.refreshAll, "ask every check again, now"},
-		{k.copy, "copy the command that asks again by hand; again: the next one"},
+		{k.copy, "copy the command that asks by hand; again: the next one"},
 		{k.next, "what to do next, and what is blocked"},
 		{k.pane, "give the keys to the other pane"},
 		{k.theme, "next theme"},

@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/254carbon/gonogo/probes"
@@ -17,21 +16,31 @@ import (
 // span is a piece of a line: plain text and the style it is drawn in.
 type span struct {
 	text  string
-	style lipgloss.Style
+	style theme.Style
 }
 
-func in(style lipgloss.Style, text string) span { return span{text: text, style: style} }
+func in(style theme.Style, text string) span { return span{text: text, style: style} }
 
 func spansWidth(spans []span) int {
 	w := 0
 	for _, s := range spans {
-		w += ansi.StringWidth(s.text)
+		w += cells(s.text)
 	}
 	return w
 }
 
+// cells is the width of undrawn text.
+func cells(s string) int {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] >= 0x7f {
+			return ansi.StringWidth(s)
+		}
+	}
+	return len(s)
+}
+
 // look changes the style of everything in a line: the selected row, the strip at the top. Nil leaves it.
-type look func(lipgloss.Style) lipgloss.Style
+type look func(theme.Style) theme.Style
 
 // line draws spans in exactly w cells: left from the left edge, right at the right edge. Left gives way, with an ellipsis; right is left
 // out when it alone does not fit.
@@ -40,7 +49,7 @@ func line(th *theme.Theme, w int, left, right []span, as look) string {
 		return ""
 	}
 	if as == nil {
-		as = func(s lipgloss.Style) lipgloss.Style { return s }
+		as = func(s theme.Style) theme.Style { return s }
 	}
 	rw := spansWidth(right)
 	if rw > w {
@@ -53,11 +62,11 @@ func line(th *theme.Theme, w int, left, right []span, as look) string {
 	var b strings.Builder
 	used := 0
 	for n, s := range left {
-		sw := ansi.StringWidth(s.text)
+		sw := cells(s.text)
 		over := used+sw > room || n < len(left)-1 && used+sw == room && spansWidth(left[n+1:]) > 0
 		if over {
 			s.text = ansi.Truncate(s.text+"  ", room-used, th.Glyphs.Ellipsis)
-			sw = ansi.StringWidth(s.text)
+			sw = cells(s.text)
 		}
 		if s.text != "" {
 			b.WriteString(as(s.style).Render(s.text))
@@ -100,16 +109,46 @@ func block(lines []string, w, h int) []string {
 	return out
 }
 
-// wrap breaks text into lines of at most w cells.
+// wrap breaks text between words into lines of at most w cells; a word that is longer is broken too.
 func wrap(text string, w int) []string {
+	if w <= 0 {
+		return nil
+	}
+	var out []string
+	current, used := "", 0
+	for _, word := range strings.Fields(text) {
+		n := cells(word)
+		if used > 0 && used+1+n <= w {
+			current, used = current+" "+word, used+1+n
+			continue
+		}
+		if used > 0 {
+			out = append(out, current)
+		}
+		parts := []string{word}
+		if n > w {
+			parts = chop(word, w)
+		}
+		out = append(out, parts[:len(parts)-1]...)
+		current = parts[len(parts)-1]
+		used = cells(current)
+	}
+	if used > 0 {
+		out = append(out, current)
+	}
+	return out
+}
+
+// chop breaks text at the edge, wherever that is: for commands and addresses.
+func chop(text string, w int) []string {
 	if w <= 0 || text == "" {
 		return nil
 	}
-	return strings.Split(ansi.Wrap(text, w, ""), "\n")
+	return strings.Split(ansi.Hardwrap(text, w, true), "\n")
 }
 
 // wrapped draws text in one style over as many lines as it needs, each after an indent.
-func wrapped(style lipgloss.Style, text, indent string, w int) []string {
+func wrapped(style theme.Style, text, indent string, w int) []string {
 	var out []string
 	for _, s := range wrap(text, w-ansi.StringWidth(indent)) {
 		out = append(out, indent+style.Render(strings.TrimRight(s, " ")))
@@ -118,14 +157,14 @@ func wrapped(style lipgloss.Style, text, indent string, w int) []string {
 }
 
 // labelled draws a label, and text beside it over as many lines as it needs.
-func labelled(th *theme.Theme, label string, style lipgloss.Style, text string, indent, w int) []string {
+func labelled(th *theme.Theme, label string, style theme.Style, text string, indent, w int, split func(string, int) []string) []string {
 	const column = 6
 	room := w - indent - column
 	if room < 8 {
 		return wrapped(style, label+" "+text, "", w)
 	}
 	var out []string
-	for n, s := range wrap(text, room) {
+	for n, s := range split(text, room) {
 		if n > 0 {
 			label = ""
 		}
@@ -156,22 +195,19 @@ func toASCII(s string) string {
 		return s
 	}
 	var b strings.Builder
-	state := byte(0)
 	for len(s) > 0 {
-		seq, w, n, next := ansi.DecodeSequence(s, state, nil)
-		state = next
-		switch {
-		case w == 0 || n == 1:
-			b.WriteString(strings.Map(func(r rune) rune {
-				if r >= 0x80 {
-					return -1
-				}
-				return r
-			}, seq))
-		default:
-			b.WriteString(strings.Repeat(asciiFor(seq), w))
+		if s[0] < 0x80 { // an escape sequence as a whole, or one character
+			seq, _, n, _ := ansi.DecodeSequence(s, 0, nil)
+			if s[0] != 0x1b {
+				seq, n = s[:1], 1
+			}
+			b.WriteString(seq)
+			s = s[n:]
+			continue
 		}
-		s = s[n:]
+		cluster, w := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+		b.WriteString(strings.Repeat(asciiFor(cluster), w))
+		s = s[len(cluster):]
 	}
 	return b.String()
 }
@@ -287,7 +323,7 @@ func plural(n int, one, many string) string {
 }
 
 // gauge draws a bar of w cells: what is earned, what may be, and the rest. Parts are percentages.
-func gauge(th *theme.Theme, w, low, high int, earned lipgloss.Style) []span {
+func gauge(th *theme.Theme, w, low, high int, earned theme.Style) []span {
 	full := min(w, max(0, w*low/100))
 	maybe := min(w, max(full, w*high/100))
 	g := th.Glyphs

@@ -125,9 +125,9 @@ func matches(i *probes.Item, c *probes.ComponentScore, words []string) bool {
 	return true
 }
 
-// subsequence reports whether text has the letters of a word of three or more, in order.
+// subsequence reports whether text has the letters of a word of four or more, in order; fewer are in almost everything.
 func subsequence(text, word string) bool {
-	if len(word) < 3 {
+	if len(word) < 4 {
 		return false
 	}
 	for _, r := range word {

@@ -41,6 +41,9 @@ const (
 	demoOverlay
 )
 
+// feedNotice is the banner that says that the feed has ended.
+const feedNotice = "tui-feed"
+
 // Model is the board. Make one with [New].
 type Model struct {
 	ctx    context.Context
@@ -146,7 +149,7 @@ func (m *Model) setTheme() { m.theme = theme.New(m.opts) }
 func (m *Model) takeList(msg listMsg) tea.Cmd {
 	if msg.err != nil {
 		m.feedErr = probes.Clean(msg.err.Error(), 300)
-		m.takeNotice(Notice{ID: "feed", Level: Trouble, Text: "no more answers come in: " + m.feedErr})
+		m.takeNotice(Notice{ID: feedNotice, Level: Trouble, Text: "no more answers come in: " + m.feedErr})
 		return nil
 	}
 	first := !m.have
@@ -230,22 +233,26 @@ func (m *Model) say(text string) tea.Cmd {
 func (m *Model) reflow() {
 	before := m.tree.cursor()
 	if !m.have || m.w <= 0 || m.h <= 0 {
-		m.layout = newLayout(layoutInput{w: m.w, h: m.h, list: true})
+		m.layout = newLayout(layoutInput{w: m.w, h: m.h, plain: true, list: true})
 		return
 	}
 	m.tree.build(&m.board)
 	if m.d.Mode.Wall {
 		return
 	}
-	inner := m.w - 2
-	if m.w >= wideWidth && m.h >= tallHeight {
-		inner -= 16
+	plain, inner := m.theme.Glyphs.ASCII, m.w-2
+	if m.w >= wideWidth && m.h >= tallHeight && !plain {
+		inner -= m.digitsWidth()
 	}
 	m.layout = newLayout(layoutInput{
-		w: m.w, h: m.h, reasons: m.reasonCount(inner), notices: len(m.notices), list: m.focus == focusList,
+		w: m.w, h: m.h, plain: plain, reasons: m.reasonCount(inner), notices: len(m.notices), list: m.focus == focusList,
 		next: m.nextHeightNow(),
 	})
+	sel := m.tree.sel
 	m.tree.settle(&m.board, before, m.layout.list.Dy())
+	if m.tree.sel != sel && m.right == focusDetail {
+		m.pane.top, m.copied = 0, 0
+	}
 	if pane := m.layout.detail; !pane.Empty() {
 		m.pane.set(m.paneLines(pane.Dx()-m.paneInset()), pane.Dy())
 	}
