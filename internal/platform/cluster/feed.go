@@ -101,6 +101,7 @@ func (f *feed[T]) failed(err error) {
 		s.fails++
 		if s.trouble.IsZero() {
 			s.trouble = time.Now()
+			time.AfterFunc(f.limits.gone, f.wake) // from then on the answer is another one
 		}
 		if refused(err) {
 			s.recheck = time.Now().Add(f.limits.recheck)

@@ -209,6 +209,7 @@ func (f *feed[T]) follow(ctx context.Context, w *stream) error {
 		f.update(func(s *feedState[T]) {
 			if s.trouble.IsZero() {
 				s.trouble = time.Now()
+				time.AfterFunc(f.limits.gone, f.wake)
 			}
 		})
 		switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -48,9 +49,19 @@ type forward struct {
 // session is a connection to a pod through the API server.
 type session struct {
 	httpstream.Connection
+	raw     io.Closer // what it runs over, if that is known
 	pod     string
 	port    int32
 	streams int // made so far
+}
+
+// Close ends the session. Closing what it runs over as well ends it even while a stream is waiting to be accepted.
+func (s *session) Close() error {
+	err := s.Connection.Close()
+	if s.raw != nil {
+		_ = s.raw.Close()
+	}
+	return err
 }
 
 func newForward(c *Cluster, target ServiceTarget) *forward {
@@ -116,6 +127,12 @@ func (f *forward) reuse(ctx context.Context) (net.Conn, error) {
 	if f.session == nil {
 		return nil, nil
 	}
+	select {
+	case <-f.session.CloseChan():
+		f.end()
+		return nil, nil
+	default:
+	}
 	ctx, cancel := context.WithTimeout(ctx, reusePatience)
 	defer cancel()
 	conn, err := f.session.open(ctx)
@@ -134,9 +151,9 @@ func (f *forward) connect(ctx context.Context) (*session, error) {
 	}
 	var last error
 	for _, p := range pods[:min(len(pods), podsToTry)] {
-		conn, err := f.upgrade(ctx, p.pod)
+		s, err := f.upgrade(ctx, p)
 		if err == nil {
-			return &session{Connection: conn, pod: p.pod, port: p.port}, nil
+			return s, nil
 		}
 		last = fmt.Errorf("connecting to pod %s: %w", p.pod, err)
 		if ctx.Err() != nil {
@@ -228,33 +245,38 @@ func isReady(p *corev1.Pod) bool {
 
 // upgrade turns a connection to the API server into one to a pod: over a WebSocket, or over SPDY where the server or something before it
 // does not know that.
-func (f *forward) upgrade(ctx context.Context, pod string) (httpstream.Connection, error) {
-	address := f.c.server + "/api/v1/namespaces/" + f.target.Namespace + "/pods/" + pod + "/portforward"
-	conn, err := f.overWebSocket(ctx, address)
-	if err == nil || !streaming.IsUpgradeFailure(err) && !streaming.IsHTTPSProxyError(err) {
-		return conn, err
+func (f *forward) upgrade(ctx context.Context, to podPort) (*session, error) {
+	address := f.c.server + "/api/v1/namespaces/" + f.target.Namespace + "/pods/" + to.pod + "/portforward"
+	conn, raw, err := f.overWebSocket(ctx, address)
+	if err == nil {
+		return &session{Connection: conn, raw: raw, pod: to.pod, port: to.port}, nil
+	}
+	if !streaming.IsUpgradeFailure(err) && !streaming.IsHTTPSProxyError(err) {
+		return nil, err
 	}
 	conn, second := f.overSPDY(ctx, address)
 	if second != nil {
 		return nil, fmt.Errorf("%s; and over SPDY: %w", probes.Clean(err.Error(), 300), second)
 	}
-	return conn, nil
+	return &session{Connection: conn, pod: to.pod, port: to.port}, nil
 }
 
-func (f *forward) overWebSocket(ctx context.Context, address string) (httpstream.Connection, error) {
+func (f *forward) overWebSocket(ctx context.Context, address string) (httpstream.Connection, io.Closer, error) {
 	transport, holder, err := websocket.RoundTripperFor(f.c.config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	conn, err := websocket.Negotiate(transport, holder, r, tunnel.WebsocketsSPDYTunnelingPortForwardV1)
+	socket, err := websocket.Negotiate(transport, holder, r, tunnel.WebsocketsSPDYTunnelingPortForwardV1)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return httpstreamspdy.NewClientConnectionWithPings(portforward.NewTunnelingConnectionWithLogger(f.c.klog, conn), forwardPing)
+	raw := portforward.NewTunnelingConnectionWithLogger(f.c.klog, socket)
+	conn, err := httpstreamspdy.NewClientConnectionWithPings(raw, forwardPing)
+	return conn, raw, err
 }
 
 func (f *forward) overSPDY(ctx context.Context, address string) (httpstream.Connection, error) {

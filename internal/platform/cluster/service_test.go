@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -31,6 +32,26 @@ type kubelet struct {
 	sockets  bool   // speaks WebSocket
 	sessions atomic.Int32
 	streams  atomic.Int32
+	mu       sync.Mutex
+	open     []httpstream.Connection
+}
+
+// serve waits for the end of a session.
+func (k *kubelet) serve(session httpstream.Connection) {
+	k.sessions.Add(1)
+	k.mu.Lock()
+	k.open = append(k.open, session)
+	k.mu.Unlock()
+	<-session.CloseChan()
+}
+
+// end ends all sessions, as the end of a pod does.
+func (k *kubelet) end() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, session := range k.open {
+		_ = session.Close()
+	}
 }
 
 func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -44,10 +65,9 @@ func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
-		k.sessions.Add(1)
 		session, err := spdy.NewServerConnection(portforward.NewTunnelingConnection("server", conn), k.stream)
 		if err == nil {
-			<-session.CloseChan()
+			k.serve(session)
 		}
 		return
 	}
@@ -58,8 +78,7 @@ func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if session == nil {
 		return
 	}
-	k.sessions.Add(1)
-	<-session.CloseChan()
+	k.serve(session)
 }
 
 // stream serves one stream as a kubelet does.
@@ -258,12 +277,11 @@ func TestServiceByPortForward(t *testing.T) {
 					t.Errorf("the way is not remembered: %s", r.Path)
 				}
 			}
-			a.CloseClientConnections() // hijacked connections are not the server's any more: end the session itself
 			c.mu.Lock()
-			for _, way := range c.reach {
-				_ = way.forward.session.Close()
-			}
+			session := c.reach[ServiceTarget{Namespace: "mon", Name: "prom", Port: "9090", Scheme: "http"}].forward.session
 			c.mu.Unlock()
+			k.end()
+			<-session.CloseChan()
 			eventually(t, "a new session is made", func() bool { got, _, _ := ask(t, c, "/anew"); return got == `GET /anew auth=""` })
 			if k.sessions.Load() != 2 {
 				t.Errorf("%d sessions, want a second one", k.sessions.Load())
