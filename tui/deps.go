@@ -18,10 +18,10 @@ type Deps struct {
 	Now     func() time.Time       // the clock; its location is the zone in which times are shown
 	History History                // may be nil
 	Theme   theme.Options          // Dark nil: the terminal is asked
-	Mode    Mode                   //
-	Notices <-chan Notice          // may be nil
-	Copy    func(string) tea.Cmd   // puts text on the clipboard; nil for OSC 52, which works through SSH and tmux
-	Demo    *DemoControls          // nil outside the demo
+	Mode    Mode
+	Notices <-chan Notice        // may be nil
+	Copy    func(string) tea.Cmd // puts text on the clipboard; nil for OSC 52, which works through SSH and tmux
+	Demo    *DemoControls        // nil outside the demo
 }
 
 // Feed is a reader's view of a poller; [probes.Feed] is one.

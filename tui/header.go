@@ -22,7 +22,7 @@ type freshness struct {
 func (m *Model) freshness() freshness {
 	asked, all := 0, 0
 	for _, i := range m.board.Items() {
-		if i.Status == probes.NotApplicable {
+		if i.Status == probes.NotApplicable || i.Status == probes.Blocked {
 			continue
 		}
 		all++
@@ -61,19 +61,19 @@ func (m *Model) titleView(w int) string {
 	if f.old {
 		right[1].style = th.Warn
 	}
-	who := []span{in(th.Muted, " "+th.Glyphs.Dot+" "+m.d.Mode.Who+" ")}
-	if m.d.Mode.Who != "" && spansWidth(left)+spansWidth(right)+spansWidth(who)+30 < w {
-		right = append(right, who...)
-	}
 	for _, chip := range m.chips() {
 		with := append([]span{in(th.Chip, " "+chip+" "), in(th.Text, "  ")}, right...)
-		if spansWidth(with)+len(m.platform())+3 > w {
+		if spansWidth(with)+spansWidth(left)+2 > w {
 			break
 		}
 		right = with
 	}
 	if room := w - spansWidth(left) - spansWidth(right) - 3; m.d.Mode.Context != "" && room >= min(12, cells(m.d.Mode.Context)) {
 		left = append(left, in(th.Muted, "  "+m.d.Mode.Context))
+	}
+	who := []span{in(th.Muted, " "+th.Glyphs.Dot+" "+m.d.Mode.Who+" ")}
+	if m.d.Mode.Who != "" && spansWidth(left)+spansWidth(right)+spansWidth(who)+2 < w {
+		right = append(right, who...)
 	}
 	return line(th, w, left, right, th.OnBar)
 }
@@ -182,7 +182,7 @@ func (m *Model) headline(w int) []span {
 // delta compares the score with the previous one.
 func (m *Model) delta() []span {
 	th, p := m.theme, m.past
-	if !p.ok || !m.have || m.board.Counts[probes.Pending] > 0 { // half asked is no score to compare
+	if !p.ok || !m.settled() { // half asked is no score to compare
 		return nil
 	}
 	since := in(th.Muted, " since "+day(p.at, m.now))
@@ -195,7 +195,13 @@ func (m *Model) delta() []span {
 	return []span{in(th.Muted, "unchanged"), since}
 }
 
+// settled reports whether every check was asked.
+func (m *Model) settled() bool { return m.have && m.board.Counts[probes.Pending] == 0 }
+
 func (m *Model) estimate() string {
+	if !m.settled() {
+		return ""
+	}
 	var all []probes.Effort
 	for _, c := range m.board.Components {
 		all = append(all, c.Remaining)

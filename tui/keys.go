@@ -56,6 +56,9 @@ func (m *Model) bindings() []key.Binding {
 	}
 	if m.overlay != noOverlay {
 		all := []key.Binding{described(k.back, "esc", "close")}
+		if m.overlay == helpOverlay && len(m.help.lines) > m.overlayHeight() {
+			all = append(all, described(k.up, "↑↓", "scroll"))
+		}
 		if m.overlay == demoOverlay && len(m.switches) > 0 {
 			all = append(all, described(k.demo, m.switches[0].Key+"…", "switch"))
 		}

@@ -85,7 +85,7 @@ func componentRow(th *theme.Theme, c *probes.ComponentScore, open bool, as look,
 
 // drift marks a component whose measured percentage is not what a status document claims, in as many words as there is room for.
 func drift(th *theme.Theme, c *probes.ComponentScore, room int) *span {
-	if c.Component.Declared == nil || *c.Component.Declared == c.Percent || c.Status == probes.Pending {
+	if c.Component.Declared == nil || *c.Component.Declared == c.Percent || unasked(c) {
 		return nil
 	}
 	style, glyph := th.Warn, th.Glyphs.Down

@@ -30,11 +30,12 @@ func (m *Model) pressOverlay(k tea.KeyPressMsg) tea.Cmd {
 // overlayHeight is how many lines the inside of an overlay has at most.
 func (m *Model) overlayHeight() int { return max(1, m.h-4) }
 
+func (m *Model) overlayWidth() int { return min(m.w-4, 72) }
+
 // overlayView draws the box that lies over the board.
 func (m *Model) overlayView() string {
-	w := min(m.w-4, 72)
-	title, lines := "Keys that work here", m.helpLines(w-4)
-	top := m.help.top
+	w := m.overlayWidth()
+	title, lines, top := "Keys that work here", m.help.lines, m.help.top
 	if m.overlay == demoOverlay {
 		title, lines, top = "Switches of the simulated platform", m.switchLines(w-4), 0
 	}

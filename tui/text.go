@@ -196,17 +196,19 @@ func toASCII(s string) string {
 	}
 	var b strings.Builder
 	for len(s) > 0 {
-		if s[0] < 0x80 { // an escape sequence as a whole, or one character
+		if s[0] < 0x20 { // an escape sequence as a whole
 			seq, _, n, _ := ansi.DecodeSequence(s, 0, nil)
-			if s[0] != 0x1b {
-				seq, n = s[:1], 1
-			}
 			b.WriteString(seq)
 			s = s[n:]
 			continue
 		}
 		cluster, w := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
-		b.WriteString(strings.Repeat(asciiFor(cluster), w))
+		if s[0] < 0x80 { // a letter, with what combines with it
+			b.WriteByte(s[0])
+			b.WriteString(strings.Repeat("?", max(0, w-1)))
+		} else {
+			b.WriteString(strings.Repeat(asciiFor(cluster), w))
+		}
 		s = s[len(cluster):]
 	}
 	return b.String()

@@ -145,7 +145,22 @@ func (t *tree) folded(c *probes.ComponentScore) bool {
 	if folded, ok := t.folds[c.Component.ID]; ok {
 		return folded
 	}
-	return c.Status == probes.Pass || c.Status == probes.NotApplicable || c.Status == probes.Pending
+	return c.Status == probes.Pass || c.Status == probes.NotApplicable || unasked(c)
+}
+
+// unasked reports whether nothing is known of a component yet: it waits for answers, or for what waits for them.
+func unasked(c *probes.ComponentScore) bool {
+	pending := false
+	for _, i := range c.Items {
+		switch i.Status {
+		case probes.Pending:
+			pending = true
+		case probes.Blocked, probes.NotApplicable:
+		default:
+			return false
+		}
+	}
+	return pending
 }
 
 func (t *tree) fold(id probes.ID, folded bool) {

@@ -253,6 +253,9 @@ func (m *Model) reflow() {
 	if m.tree.sel != sel && m.right == focusDetail {
 		m.pane.top, m.copied = 0, 0
 	}
+	if m.overlay == helpOverlay {
+		m.help.set(m.helpLines(m.overlayWidth()-4), m.overlayHeight())
+	}
 	if pane := m.layout.detail; !pane.Empty() {
 		m.pane.set(m.paneLines(pane.Dx()-m.paneInset()), pane.Dy())
 	}
