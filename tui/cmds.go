@@ -105,6 +105,7 @@ func (m *Model) after(pause time.Duration, f func() tea.Msg) tea.Cmd {
 
 // takeClock moves the board to a later moment and plans the next one.
 func (m *Model) takeClock(msg clockMsg) tea.Cmd {
+	m.now = time.Time(msg) // even backwards: a clock may be set right
 	m.assess(time.Time(msg))
 	for id, since := range m.asking {
 		if m.now.Sub(since) > 2*time.Minute {

@@ -11,7 +11,7 @@ import (
 )
 
 // Deps is everything the board needs from outside. Its functions are called within commands only, never while a key is handled or a
-// frame is drawn, so a slow one delays nothing but its own answer.
+// frame is drawn, so a slow one delays nothing but its own answer. The exception is Copy, which only makes a command.
 type Deps struct {
 	Feed    Feed                   // the newest checklist; read by one command at a time
 	Refresh func(ids ...probes.ID) // asks checks again, all when none is named; must not block for long

@@ -14,7 +14,7 @@ type keyMap struct {
 	open, unfold, fold, pane, back         key.Binding
 	filter, sort, foldAll                  key.Binding
 	refresh, refreshAll, copy, next, theme key.Binding
-	demo, help, quit, interrupt            key.Binding
+	demo, help, quit, interrupt, suspend   key.Binding
 }
 
 func newKeyMap() keyMap {
@@ -44,6 +44,7 @@ func newKeyMap() keyMap {
 		demo:       bind("d", "demo switches", "d"),
 		help:       bind("?", "help", "?"),
 		quit:       bind("q", "quit", "q"),
+		suspend:    bind("ctrl+z", "suspend", "ctrl+z"),
 		interrupt:  bind("ctrl+c", "quit", "ctrl+c"),
 	}
 }
@@ -113,6 +114,8 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	case m.d.Mode.Wall:
 		return nil
+	case key.Matches(k, m.keys.suspend):
+		return tea.Suspend
 	case m.overlay != noOverlay:
 		return m.pressOverlay(k)
 	case m.tree.filter.typing:

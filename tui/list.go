@@ -76,7 +76,11 @@ func componentRow(th *theme.Theme, c *probes.ComponentScore, open bool, as look,
 	if cols.word > 0 {
 		right = append(right, in(k.style, fmt.Sprintf("  %-*s ", cols.word, k.word)))
 	}
-	left := []span{cursorSpan(th, as), in(th.Muted, fold+" "), in(k.style, k.glyph+" "), in(th.Strong, probes.Clean(c.Component.Title, 200))}
+	mark := k.glyph + " "
+	if cols.word == 0 {
+		mark += k.word + " "
+	}
+	left := []span{cursorSpan(th, as), in(th.Muted, fold+" "), in(k.style, mark), in(th.Strong, probes.Clean(c.Component.Title, 200))}
 	if d := drift(th, c, w-spansWidth(left)-spansWidth(right)-4); d != nil {
 		left = append(left, in(th.Text, "  "), *d)
 	}

@@ -107,9 +107,10 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		m.w, m.h = msg.Width, msg.Height
 	case tea.BackgroundColorMsg:
-		dark := msg.IsDark()
-		m.opts.Dark = &dark
-		m.setTheme()
+		if dark := msg.IsDark(); m.d.Theme.Dark == nil { // else somebody knew better
+			m.opts.Dark = &dark
+			m.setTheme()
+		}
 	case listMsg:
 		cmd = m.takeList(msg)
 	case clockMsg:
@@ -165,7 +166,7 @@ func (m *Model) takeList(msg listMsg) tea.Cmd {
 
 // assess scores the checklist as of now.
 func (m *Model) assess(now time.Time) {
-	if now.After(m.now) || m.now.IsZero() {
+	if now.After(m.now) {
 		m.now = now
 	}
 	if !m.have {
