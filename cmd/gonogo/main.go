@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // zones of schedules, where the system has none
 
 	"github.com/254carbon/gonogo/probes"
 )

@@ -3,12 +3,11 @@ package main
 import (
 	"log/slog"
 
-	"k8s.io/klog/v2"
+	"github.com/254carbon/gonogo/internal/platform/cluster"
 )
 
 // quiet sends what client-go logs to the log as well, so that nothing is written over the board, and returns the log.
 func quiet(log *slog.Logger) *slog.Logger {
-	klog.LogToStderr(false)
-	klog.SetSlogLogger(log)
+	cluster.RedirectLogs(log)
 	return log
 }

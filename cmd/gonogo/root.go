@@ -65,7 +65,7 @@ func newRoot(name string, s streams) *cobra.Command {
 		Short:             "May the platform go to production, and if not, what next?",
 		Long:              rootLong,
 		Example:           rootExample,
-		Args:              cobra.NoArgs,
+		Args:              noSuchCommand,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return o.settle() },
@@ -80,6 +80,18 @@ func newRoot(name string, s streams) *cobra.Command {
 	root.AddCommand(newCheck(o), newExplain(o), newHistory(o), newProfile(o), newVersion(o))
 	root.InitDefaultCompletionCmd()
 	return root
+}
+
+// noSuchCommand refuses a word that is no command, and says which one may have been meant.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("there is no command %q", args[0])
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		text += fmt.Sprintf("; did you mean %s?", strings.Join(similar, " or "))
+	}
+	return fmt.Errorf("%s\n'%s --help' lists the commands.", text, cmd.CommandPath()) //nolint:staticcheck // sentences for a person
 }
 
 func (o *options) flags(root *cobra.Command) {

@@ -2,6 +2,8 @@ package platform
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -9,6 +11,12 @@ import (
 	"github.com/254carbon/gonogo/internal/platform/secrets"
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/web"
+)
+
+var (
+	_ web.Fetcher = (*Web)(nil)
+	_ web.Voucher = (*Web)(nil)
 )
 
 // maxPage is how much of a page is read.
@@ -33,6 +41,23 @@ func (w *Web) Fetch(ctx context.Context, service string, r *http.Request) (*http
 		return nil, probes.Request{}, w.trouble
 	}
 	return w.cluster.Service(ctx, service, r, maxPage)
+}
+
+// Vouch reports whether the API server, through which services are asked, is one that works.
+func (w *Web) Vouch(ctx context.Context) error {
+	if w.cluster == nil {
+		return w.trouble
+	}
+	const most = 64 << 10
+	body, _, err := w.cluster.Raw(ctx, "/version", most)
+	if err != nil {
+		return err
+	}
+	var version struct{ GitVersion string }
+	if err := json.Unmarshal(body, &version); err != nil || version.GitVersion == "" {
+		return errors.New("asking the API server for its version: the answer is not one")
+	}
+	return nil
 }
 
 // curl says how a person repeats a request.

@@ -26,7 +26,7 @@ import (
 // realKinds are the kinds that the built-in profile is written for.
 func realKinds() []probes.KindInfo {
 	return []probes.KindInfo{
-		kube.ObjectsInfo(), kube.NodesInfo(), kube.HPAInfo(), kube.WorkloadsInfo(), kube.InventoryInfo(),
+		kube.ObjectsInfo(), kube.MetricsInfo(), kube.NodesInfo(), kube.HPAInfo(), kube.WorkloadsInfo(), kube.InventoryInfo(),
 		velero.ServerInfo(), velero.StorageInfo(), velero.SchedulesInfo(), velero.BackupsInfo(),
 		prometheus.TargetsInfo(), prometheus.PromQLInfo(), cloudflare.APIKind(), cloudflare.TunnelKind(),
 		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(),

@@ -72,7 +72,7 @@ var quoted = regexp.MustCompile("'[^']*'|\"[^\"]*\"|`[^`]*`")
 func (c *collector) syntax(src []byte, err error) {
 	var at *yaml.LoadError
 	if !errors.As(err, &at) {
-		c.add(Pos{}, "the profile is not YAML that can be read; check quotes, brackets and indentation")
+		c.add(Pos{Line: 1, Column: 1}, "the profile is not YAML that can be read; check quotes, brackets and indentation")
 		return
 	}
 	text := quoted.ReplaceAllStringFunc(at.Message, func(part string) string {
@@ -87,7 +87,7 @@ func (c *collector) syntax(src []byte, err error) {
 	case tabIndented(src, at.Mark.Line):
 		text = "a line is indented with a tab, write spaces"
 	}
-	c.add(Pos{Line: at.Mark.Line, Column: at.Mark.Column}, "not YAML: %s; check quotes, brackets and indentation around here", text)
+	c.add(Pos{Line: max(1, at.Mark.Line), Column: max(1, at.Mark.Column)}, "not YAML: %s; check quotes, brackets and indentation around here", text)
 }
 
 // tabIndented reports whether a line, counted from 1, has a tab among its leading blanks.

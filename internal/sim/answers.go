@@ -33,7 +33,6 @@ var stands = []stand{
 	{"alert-routing", "Alertmanager", "ready, Watchdog recent, routed, nothing failed in a day", "2 of 2 peers, Watchdog 38 s old, receiver on-call, 0 failed sends", ""},
 	{"ingress-binds", "Ingresses of 10 protected hosts", "each leads to ready endpoints", "10 of 10 lead to ready endpoints", ""},
 	{"sso-scripts", "SSO scripts in the checkout", "present, executable, parse", "3 of 3 present, executable, parse", ""},
-	{"metrics-api", "APIService v1beta1.metrics.k8s.io", "Available and serving data", "Available, metrics of every node", ""},
 	{"catalogue-complete", "services.json", "at least 9 services with category, description, icon and URL", "10 services, all fields present", ""},
 	{"guides", "guides in the checkout", "every role covered, at least 12", "15 guides, 8 of 8 roles", ""},
 	{"scripts", "scripts in the checkout", "at least 10, executable, each parses", "17 scripts, all executable, all parse", ""},

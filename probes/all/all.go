@@ -48,6 +48,7 @@ func list() []kind {
 		of(kube.WorkloadsInfo(), func(p kube.WorkloadsParams, x X) probes.Probe { return kube.NewWorkloads(x.Cluster, p) }),
 		of(kube.InventoryInfo(), func(p kube.InventoryParams, x X) probes.Probe { return kube.NewInventory(x.Cluster, p) }),
 		ofErr(kube.ObjectsInfo(), func(p kube.ObjectsParams, x X) (probes.Probe, error) { return kube.NewObjects(x.Cluster, p, x.Now) }),
+		of(kube.MetricsInfo(), func(p kube.MetricsParams, x X) probes.Probe { return kube.NewMetrics(x.Cluster, p, x.Now) }),
 		of(velero.ServerInfo(), func(p velero.ServerParams, x X) probes.Probe { return velero.NewServer(x.Cluster, p) }),
 		of(velero.StorageInfo(), func(p velero.StorageParams, x X) probes.Probe { return velero.NewStorage(x.Cluster, nil, p, x.Now) }),
 		of(velero.SchedulesInfo(), func(p velero.SchedulesParams, x X) probes.Probe { return velero.NewSchedules(x.Cluster, p, x.Now) }),

@@ -46,6 +46,8 @@ func (p *doorProbe) Observe(ctx context.Context) (probes.Observation, error) {
 	switch {
 	case d.Status >= 500, d.Status == http.StatusForbidden, d.Status == http.StatusRequestTimeout, d.Status == http.StatusTooManyRequests:
 		return probes.Observation{}, fmt.Errorf("knocking at /v2/: %s, which does not say what stands there", statusText(d.Status))
+	case d.Status < 300 && !d.Registry && !strings.Contains(d.ContentType, "html"):
+		return probes.Observation{}, fmt.Errorf("knocking at /v2/: %s of type %s, which is no registry's answer and no page", statusText(d.Status), orNothing(d.ContentType))
 	}
 	status, summary := p.judge(d)
 	return probes.Observation{

@@ -46,6 +46,7 @@ type Door struct {
 	Challenges  []Challenge // of WWW-Authenticate
 	Location    string
 	ContentType string
+	Registry    bool // it says that it speaks the registries' protocol
 	Request     probes.Request
 }
 

@@ -208,7 +208,10 @@ func TestDoor(t *testing.T) {
 		{"another registry", challenge(401, `Bearer realm="https://auth.docker.io/token",service="registry.docker.io"`), probes.Fail, []string{"registry.docker.io"}},
 		{"a proxy's own login", challenge(401, `Basic realm="ops only"`), probes.Fail, []string{"ops only"}},
 		{"no challenge", challenge(401), probes.Fail, []string{"without a challenge"}},
-		{"an open registry", answer(200, "application/json", "{}"), probes.Fail, []string{"open"}},
+		{"an open registry", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+			_, _ = w.Write([]byte("{}"))
+		}, probes.Fail, []string{"open"}},
 		{"a web page", answer(200, "text/html; charset=utf-8", "<html>"), probes.Fail, []string{"web page"}},
 		{"nothing is there", answer(404, "text/plain", "404 page not found"), probes.Fail, []string{"404"}},
 		{"a login page elsewhere", func(w http.ResponseWriter, r *http.Request) {

@@ -38,6 +38,12 @@ type Fetcher interface {
 	Fetch(ctx context.Context, service string, req *http.Request) (*http.Response, probes.Request, error)
 }
 
+// Voucher is what a Fetcher implements that can tell whether its way to services works: Vouch returns why it does not. It is asked before a
+// service is called wrong, since an API server that is broken answers in the service's place.
+type Voucher interface {
+	Vouch(ctx context.Context) error
+}
+
 // Info describes the kind http.
 func Info() probes.KindInfo {
 	return probes.KindInfo{
@@ -86,7 +92,26 @@ func (p probe) Observe(ctx context.Context) (probes.Observation, error) {
 		return probes.Observation{}, fmt.Errorf("asking %s: %w", p.subject(), err)
 	}
 	settleSilence(outcomes)
+	p.vouch(ctx, outcomes)
 	return p.conclude(outcomes)
+}
+
+// vouch takes back what was said against services if the way to them turns out to be broken.
+func (p probe) vouch(ctx context.Context, all []outcome) {
+	suspect := func(o outcome) bool { return o.target.Service != "" && o.wrong != "" }
+	v, ok := p.fetcher.(Voucher)
+	if !ok || !slices.ContainsFunc(all, suspect) {
+		return
+	}
+	err := v.Vouch(ctx)
+	if err == nil {
+		return
+	}
+	for i := range all {
+		if suspect(all[i]) {
+			all[i].wrong, all[i].err = "", fmt.Errorf("the way to services is broken: %w", err)
+		}
+	}
 }
 
 // ask asks every target, a few at a time, each with its share of the time.

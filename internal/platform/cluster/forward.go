@@ -40,6 +40,7 @@ const (
 type forward struct {
 	c         *Cluster
 	target    ServiceTarget
+	why       error // the proxy would not do
 	transport *http.Transport
 	busy      chan struct{} // one slot, guards session and ended
 	session   *session
@@ -64,8 +65,8 @@ func (s *session) Close() error {
 	return err
 }
 
-func newForward(c *Cluster, target ServiceTarget) *forward {
-	f := &forward{c: c, target: target, busy: make(chan struct{}, 1)}
+func newForward(c *Cluster, target ServiceTarget, why error) *forward {
+	f := &forward{c: c, target: target, why: why, busy: make(chan struct{}, 1)}
 	f.transport = &http.Transport{
 		DialContext: f.dial, TLSClientConfig: target.TLS.Clone(), TLSHandshakeTimeout: forwardPatience,
 		ResponseHeaderTimeout: c.limits.call, MaxResponseHeaderBytes: 1 << 20, MaxIdleConnsPerHost: 2, IdleConnTimeout: idleForward,

@@ -175,27 +175,26 @@ func (b *endingBody) Close() error {
 
 // send picks the way.
 func (w *reach) send(r *http.Request) (*http.Response, error) {
-	why := unproxied(r)
-	if w.forwarding() == nil && why == nil {
-		resp, err := w.proxy(r)
-		var cannot *proxyError
-		if !errors.As(err, &cannot) {
-			return resp, err
+	f := w.forwarding()
+	if f == nil {
+		why := unproxied(r)
+		if why == nil {
+			resp, err := w.proxy(r)
+			var cannot *proxyError
+			if !errors.As(err, &cannot) {
+				return resp, err
+			}
+			why = cannot
 		}
-		why = cannot
+		if w.c.readOnly {
+			return nil, fmt.Errorf("%w: %w", ErrNeedsURL, why)
+		}
+		f = w.begin(why)
 	}
-	if w.c.readOnly {
-		return nil, fmt.Errorf("%w: %w", ErrNeedsURL, why)
-	}
-	f := w.begin()
 	resp, err := f.roundTrip(r)
 	if err != nil {
 		w.drop(f)
-		if why != nil {
-			err = fmt.Errorf("%w; and by port-forward: %w", why, err)
-		} else {
-			err = fmt.Errorf("by port-forward: %w", err)
-		}
+		err = fmt.Errorf("%w; and by port-forward: %w", f.why, err)
 	}
 	return resp, err
 }
@@ -206,12 +205,12 @@ func (w *reach) forwarding() *forward {
 	return w.forward
 }
 
-// begin returns the port-forward, which connects with its first request.
-func (w *reach) begin() *forward {
+// begin returns the port-forward, which connects with its first request; why is what a new one remembers.
+func (w *reach) begin(why error) *forward {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.forward == nil {
-		w.forward = newForward(w.c, w.target)
+		w.forward = newForward(w.c, w.target, why)
 	}
 	return w.forward
 }

@@ -106,7 +106,8 @@ func (c *Client) Door(ctx context.Context) (probe.Door, error) {
 	request.Repeat = strings.Replace(request.Repeat, "curl -sS", "curl -sS -i", 1)
 	return probe.Door{
 		Status: resp.StatusCode, Challenges: challenges(resp.Header.Values("Www-Authenticate")), Location: probes.Clean(resp.Header.Get("Location"), 200),
-		ContentType: probes.Clean(resp.Header.Get("Content-Type"), 60), Request: request,
+		ContentType: probes.Clean(resp.Header.Get("Content-Type"), 60),
+		Registry:    resp.Header.Get("Docker-Distribution-Api-Version") != "", Request: request,
 	}, nil
 }
 

@@ -1,0 +1,285 @@
+package sim_test
+
+import (
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/254carbon/gonogo/internal/platform"
+	"github.com/254carbon/gonogo/internal/profile"
+	"github.com/254carbon/gonogo/internal/sim"
+	"github.com/254carbon/gonogo/internal/sim/cloudflare"
+	"github.com/254carbon/gonogo/internal/sim/harbor"
+	"github.com/254carbon/gonogo/internal/sim/prom"
+	"github.com/254carbon/gonogo/internal/sim/world"
+	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/all"
+)
+
+var nodesResource = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
+
+// change is one change to a platform that is ready.
+type change struct {
+	name     string
+	harmless bool
+	expect   []expectation
+	apply    func(t *testing.T, s *sim.Sim)
+}
+
+// expectation is what one check must make of it.
+type expectation struct {
+	check probes.ID
+	warn  bool // a warning will do
+	says  []string
+}
+
+// changes gathers what every simulated server knows to go wrong, and the stand-ins of the checks without a probe.
+func changes(t *testing.T) []change {
+	t.Helper()
+	var list []change
+	for _, m := range world.Mutations() {
+		c := change{name: m.Name, harmless: m.Harmless, apply: func(t *testing.T, s *sim.Sim) {
+			if err := m.Apply(s.Kube, s.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}}
+		for _, e := range m.Checks {
+			c.expect = append(c.expect, expectation{e.Check, e.Want == probes.Warn, e.Says})
+		}
+		list = append(list, c)
+	}
+	words := func(checks []probes.ID, says []string) []expectation {
+		var all []expectation
+		for i, check := range checks {
+			e := expectation{check: check, warn: true}
+			if i == 0 {
+				e.says = says
+			}
+			all = append(all, e)
+		}
+		return all
+	}
+	for _, m := range harbor.Mutations() {
+		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Harbor) }})
+	}
+	for _, m := range cloudflare.Mutations(cloudflare.DemoCredentials().Platform) {
+		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Cloudflare) }})
+	}
+	for _, m := range prom.Mutations() {
+		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Prometheus) }})
+	}
+	return list
+}
+
+// TestNoBadWorldIsGo changes one thing about a platform that is ready, for everything known to go wrong, and asks the built-in profile
+// through the whole stack. The check that is to notice names the cause. Judged with every check as a gate, no bad world is GO and every
+// harmless one is; judged as the profile weighs, a bad world is GO only where the profile says that it may be: the check is no gate, and
+// what it costs leaves the score at the threshold.
+func TestNoBadWorldIsGo(t *testing.T) {
+	list := changes(t)
+	bad, harmless := 0, 0
+	names := map[string]bool{}
+	for _, c := range list {
+		if names[c.name] {
+			t.Errorf("%s is there twice", c.name)
+		}
+		names[c.name] = true
+		if c.harmless {
+			harmless++
+		} else {
+			bad++
+		}
+	}
+	if bad < 60 || harmless < 10 {
+		t.Errorf("%d bad worlds and %d harmless changes, want at least 60 and 10", bad, harmless)
+	}
+	for _, c := range list {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			weighed, strict := sweep(t, c)
+			if c.harmless {
+				if weighed.Verdict != probes.Go || strict.Verdict == probes.NoGo {
+					t.Errorf("harmless, but %s (%s with every check a gate): %v", weighed.Verdict, strict.Verdict, strict.Reasons)
+				}
+				return
+			}
+			if strict.Verdict == probes.Go {
+				t.Errorf("every check passes: %d %%", strict.Percent)
+			}
+			gateHit := false
+			for _, e := range c.expect {
+				item, ok := weighed.Item(e.check)
+				if !ok {
+					t.Fatalf("there is no check %s", e.check)
+				}
+				gateHit = gateHit || item.Spec.Gate
+				if item.Status == probes.Pass || item.Status == probes.Warn && !e.warn {
+					t.Errorf("%s is %s: %s", e.check, item.Status, item.Summary)
+				}
+				for _, word := range e.says {
+					if !strings.Contains(strings.ToLower(item.Summary), strings.ToLower(word)) {
+						t.Errorf("%s does not say %q: %s", e.check, word, item.Summary)
+					}
+				}
+			}
+			if weighed.Verdict == probes.Go && (gateHit || weighed.Percent < 95) {
+				t.Errorf("GO at %d %% although a gate is open", weighed.Percent)
+			}
+		})
+	}
+}
+
+// sweep asks a changed platform once and judges the answers as the profile weighs, and with every check a gate.
+func sweep(t *testing.T, c change) (weighed, strict probes.Assessment) {
+	t.Helper()
+	s, err := sim.Start(t.Context(), sim.Options{Scenario: sim.Ready})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	c.apply(t, s)
+	p, err := profile.Builtin(profile.DefaultName, all.Kinds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = s.Profile(p)
+	x, err := platform.Open(p, s.Platform(platform.Options{ReadOnly: true, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	var checks []probes.Check
+	for _, check := range p.Checks() {
+		probe, err := all.Build(check, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checks = append(checks, probes.Check{Spec: check.Spec, Probe: probe})
+	}
+	outline := p.Outline()
+	list, err := probes.NewChecklist(outline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list = probes.Sweep(t.Context(), list, checks, probes.SweepOptions{Now: s.Now})
+	gated := p.Outline()
+	for i := range gated.Specs {
+		gated.Specs[i].Gate = true
+	}
+	severe, err := list.Over(gated, func(probes.ID) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := writes(s.Requests()); n > 0 {
+		t.Errorf("%d requests in read-only mode were no reads", n)
+	}
+	now := s.Now()
+	return list.Assess(now), severe.Assess(now)
+}
+
+// writes counts the requests that were neither reads nor questions about rights.
+func writes(requests []sim.Request) int {
+	n := 0
+	for _, r := range requests {
+		read := (r.Method == "GET" || r.Method == "HEAD") && r.Upgrade == ""
+		review := r.Method == "POST" && r.Path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+		if !read && !review {
+			n++
+		}
+	}
+	return n
+}
+
+// TestEverySourceIsAsked holds that a sweep of the built-in profile reaches every simulated server: nothing is answered from thin air.
+func TestEverySourceIsAsked(t *testing.T) {
+	s, err := sim.Start(t.Context(), sim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	p, err := profile.Builtin(profile.DefaultName, all.Kinds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := platform.Open(s.Profile(p), s.Platform(platform.Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	for _, check := range s.Profile(p).Checks() {
+		probe, err := all.Build(check, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = probes.Ask(t.Context(), probes.Check{Spec: check.Spec, Probe: probe}, s.Now)
+	}
+	asked := map[string]int{}
+	for _, r := range s.Requests() {
+		asked[r.Connection]++
+	}
+	for _, connection := range append(sim.Connections(), "demo") {
+		if asked[connection] == 0 {
+			t.Errorf("%s was never asked", connection)
+		}
+	}
+}
+
+// TestTheDemosStateGoesOnAfterAnEnd joins nodes, ends, and starts again from what was kept.
+func TestTheDemosStateGoesOnAfterAnEnd(t *testing.T) {
+	dir := t.TempDir()
+	start := func(reset bool) *sim.Sim {
+		t.Helper()
+		s, err := sim.Start(t.Context(), sim.Options{Dir: dir, Reset: reset})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	nodes := func(s *sim.Sim) int {
+		list, err := s.Kube.List(nodesResource, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	first := start(false)
+	if n := nodes(first); n != 1 {
+		t.Fatalf("%d nodes in the documented scenario", n)
+	}
+	for _, key := range []string{"5", "6"} {
+		if err := first.Toggle(key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := first.Toggle("9"); err == nil {
+		t.Error("a switch that does not exist was thrown")
+	}
+	ended := first.Now()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := start(false)
+	if n := nodes(second); n != 3 {
+		t.Errorf("%d nodes after joining two and starting again", n)
+	}
+	if gap := second.Now().Sub(ended); gap < 0 || gap > time.Minute {
+		t.Errorf("the clock went on by %s", gap)
+	}
+	for _, w := range second.Switches() {
+		if (w.Key == "5" || w.Key == "6") && !w.On {
+			t.Errorf("%s is forgotten", w.Label)
+		}
+	}
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	third := start(true)
+	defer func() { _ = third.Close() }()
+	if n := nodes(third); n != 1 || !third.Now().Before(sim.Epoch.Add(time.Minute)) {
+		t.Errorf("%d nodes at %s after starting over", n, third.Now())
+	}
+}
