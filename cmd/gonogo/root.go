@@ -71,6 +71,7 @@ func newRoot(name string, s streams) *cobra.Command {
 		PersistentPreRunE: func(*cobra.Command, []string) error { return o.settle() },
 		RunE:              func(cmd *cobra.Command, _ []string) error { return board(cmd.Context(), o) },
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
