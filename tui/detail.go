@@ -335,10 +335,10 @@ func (m *Model) componentLines(c *probes.ComponentScore, w int) []string {
 		}
 		out = append(out, wrapped(style, text, "", w)...)
 	}
-	if e := effort(c.Remaining); e != "" {
+	if e := c.Remaining.String(); e != "" {
 		out = append(out, wrapped(th.Muted, "est. "+e+" left", "", w)...)
 	}
-	if e := effort(c.Component.Invested); e != "" {
+	if e := c.Component.Invested.String(); e != "" {
 		out = append(out, wrapped(th.Muted, e+" invested", "", w)...)
 	}
 	out = append(out, "")

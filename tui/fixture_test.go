@@ -2,20 +2,25 @@ package tui
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"math/big"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/254carbon/gonogo/probes"
 )
 
-// The platform of these tests: the table of the embedded profile, in its scenarios.
-
-//go:embed testdata/checks.tsv
-var table string
+// table is that of the embedded profile, with its scenarios.
+func table() string {
+	text, err := os.ReadFile(filepath.Join("..", "testdata", "platform", "checks.tsv"))
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
 
 func noon() time.Time { return time.Date(2025, 10, 20, 12, 0, 0, 0, time.UTC) }
 
@@ -23,7 +28,7 @@ type tableRow struct{ component, points, id, claim, weight, gate, blockedBy, doc
 
 func tableRows() []tableRow {
 	var rows []tableRow
-	for n, l := range strings.Split(strings.TrimSpace(table), "\n") {
+	for n, l := range strings.Split(strings.TrimSpace(table()), "\n") {
 		f := strings.Split(l, "\t")
 		if n > 0 {
 			rows = append(rows, tableRow{f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9]})
@@ -57,7 +62,7 @@ func platform() *probes.Outline {
 		"service-registry": {"Service registry", 100, h(0, 0)}, "documentation": {"Documentation and automation", 100, h(0, 0)},
 		"security": {"Security hardening", 100, h(0, 0)}, "image-mirroring": {"Image mirroring", 75, h(2, 3)},
 		"sso-deployment": {"SSO deployment", 0, h(1, 2)}, "backup-testing": {"Backup testing", 0, h(1, 2)},
-		"multi-node-ha": {"Multi-node HA", 25, h(96, 160)},
+		"multi-node-ha": {"Multi-node HA", 25, h(32, 53)},
 	}
 	o := &probes.Outline{Platform: "254Carbon", Profile: "254carbon", Threshold: rat("95")}
 	seen := map[string]bool{}

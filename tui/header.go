@@ -202,11 +202,7 @@ func (m *Model) estimate() string {
 	if !m.settled() {
 		return ""
 	}
-	var all []probes.Effort
-	for _, c := range m.board.Components {
-		all = append(all, c.Remaining)
-	}
-	return efforts(all)
+	return m.board.RemainingText()
 }
 
 func (m *Model) scoreBar(w int) []span {

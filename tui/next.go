@@ -45,7 +45,7 @@ func (m *Model) stepLine(n int, s *probes.Step, w int) string {
 		right = append(right, in(th.Text, plural(len(s.Gates), "gate", "gates")+"  "))
 	}
 	right = append(right, in(th.Pass, fmt.Sprintf("%5s", "+"+points(s.Points))))
-	if e := effort(s.Effort); e != "" {
+	if e := s.Effort.String(); e != "" {
 		right = append(right, in(th.Muted, fmt.Sprintf(" in %-7s", e)))
 	} else {
 		right = append(right, in(th.Muted, strings.Repeat(" ", 11)))

@@ -9,7 +9,6 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/theme"
 )
 
@@ -265,44 +264,6 @@ func day(t, now time.Time) string {
 		return t.Format("2 Jan")
 	}
 	return t.Format("2 Jan 2006")
-}
-
-// effort writes an estimate, rounded outwards: minutes, hours, or days of 24 hours. It is empty for none.
-func effort(e probes.Effort) string {
-	if e.Max <= 0 {
-		return ""
-	}
-	unit, name := time.Hour, "h"
-	switch {
-	case e.Min >= 24*time.Hour:
-		unit, name = 24*time.Hour, "d"
-	case e.Max < time.Hour:
-		unit, name = time.Minute, "min"
-	}
-	low, high := int(e.Min/unit), int((e.Max+unit-1)/unit)
-	if low == high {
-		return fmt.Sprintf("%d %s", high, name)
-	}
-	return fmt.Sprintf("%d–%d %s", low, high, name)
-}
-
-// efforts adds estimates up, those in hours and those in days apart: "4–7 h + 3–5 d".
-func efforts(all []probes.Effort) string {
-	var hours, days probes.Effort
-	for _, e := range all {
-		if e.Min >= 24*time.Hour {
-			days = days.Add(e)
-		} else {
-			hours = hours.Add(e)
-		}
-	}
-	parts := make([]string, 0, 2)
-	for _, e := range []probes.Effort{hours, days} {
-		if s := effort(e); s != "" {
-			parts = append(parts, s)
-		}
-	}
-	return strings.Join(parts, " + ")
 }
 
 // points writes points with at most one decimal, rounded down.

@@ -12,28 +12,6 @@ import (
 	"github.com/254carbon/gonogo/theme"
 )
 
-func TestEffort(t *testing.T) {
-	h := time.Hour
-	for _, c := range []struct {
-		in   probes.Effort
-		want string
-	}{
-		{probes.Effort{}, ""},
-		{probes.Effort{Min: h, Max: 2 * h}, "1–2 h"},
-		{probes.Effort{Min: 90 * time.Minute, Max: 150 * time.Minute}, "1–3 h"},
-		{probes.Effort{Min: 20 * time.Minute, Max: 40 * time.Minute}, "20–40 min"},
-		{probes.Effort{Min: 72 * h, Max: 120 * h}, "3–5 d"},
-		{probes.Effort{Min: 2 * h, Max: 2 * h}, "2 h"},
-	} {
-		if got := effort(c.in); got != c.want {
-			t.Errorf("%v is %q, want %q", c.in, got, c.want)
-		}
-	}
-	if got := efforts([]probes.Effort{{Min: 2 * h, Max: 3 * h}, {}, {Min: 72 * h, Max: 120 * h}, {Min: h, Max: 2 * h}, {Min: h, Max: 2 * h}}); got != "4–7 h + 3–5 d" {
-		t.Errorf("the sum is %q", got)
-	}
-}
-
 func TestAgesAreCoarse(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "<1 min", 59 * time.Second: "<1 min", time.Minute: "1 min", 59*time.Minute + 59*time.Second: "59 min", time.Hour: "1 h",
