@@ -297,11 +297,7 @@ func (m *Model) remedyLines(i *probes.Item, w int) []string {
 		return nil
 	}
 	th := m.theme
-	out := append([]string{th.Heading.Render("What to do")}, wrapped(th.Text, probes.Clean(i.Spec.Remedy, 1200), "", w)...)
-	if i.Spec.Action != "" {
-		out = append(out, wrapped(th.Muted, "gonogo run "+string(i.Spec.Action), "", w)...)
-	}
-	return out
+	return append([]string{th.Heading.Render("What to do")}, wrapped(th.Text, probes.Clean(i.Spec.Remedy, 1200), "", w)...)
 }
 
 // stripLines draw the last statuses of the check, oldest first.

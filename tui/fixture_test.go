@@ -106,7 +106,7 @@ func describe(s *probes.Spec) {
 		s.Confirm = 1
 		s.Remedy = "Create a robot account in the project library with push and pull, and put its name and secret where the profile's write credential points."
 	case "worker-nodes":
-		s.Remedy = "Join two workers: gonogo run join-command prints the command for each machine."
+		s.Remedy = "Join two workers: kubeadm token create --print-join-command prints the command for each machine."
 	}
 }
 

@@ -66,11 +66,7 @@ func (m *Model) nextLines(w int) []string {
 	for n := range m.board.Next {
 		s := &m.board.Next[n]
 		out = append(out, m.stepLine(n, s, w))
-		how := "by hand"
-		if s.Action != "" {
-			how = "gonogo run " + string(s.Action)
-		}
-		out = append(out, wrapped(th.Muted, how+", "+s.Why, "  ", w)...)
+		out = append(out, wrapped(th.Muted, s.Why, "  ", w)...)
 		out = append(out, "")
 	}
 	if len(m.board.Next) == 0 {

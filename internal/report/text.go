@@ -297,9 +297,6 @@ func WriteCheck(w io.Writer, a probes.Assessment, i probes.Item, s Style) error 
 		p.line("")
 		p.line("  %s", p.paint("1", "What to do"))
 		p.line("  %s", i.Spec.Remedy)
-		if i.Spec.Action != "" {
-			p.line("  The action that mends it: %s", i.Spec.Action)
-		}
 	}
 	return p.err
 }

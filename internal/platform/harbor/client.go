@@ -90,8 +90,8 @@ func (c *Client) request(method, path, user string) probes.Request {
 
 // The variables that stand for credentials in the commands shown to people.
 const (
-	readerVariable   = "HARBOR_READ"
-	platformVariable = "HARBOR"
+	readerVariable   = "HARBOR"
+	platformVariable = "HARBOR_ROBOT"
 )
 
 func (c *Client) readRequest(path string) probes.Request {
