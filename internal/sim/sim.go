@@ -214,6 +214,8 @@ func (s *Sim) Roots() *x509.CertPool { return s.hosts.roots }
 
 // getenv is the environment of a demo: the credentials of the simulated servers, and nothing of the machine's.
 func (s *Sim) getenv(name string) (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	value, ok := map[string]string{
 		"HARBOR_USER": s.accounts.Reader.Username, "HARBOR_PASSWORD": s.accounts.Reader.Password,
 		"HARBOR_ROBOT_USER": s.accounts.Platform.Username, "HARBOR_ROBOT_PASSWORD": s.accounts.Platform.Password,

@@ -68,7 +68,7 @@ func (s *Sim) Toggle(key string) error {
 		name, err = "nodes", world.JoinWorkers(s.Kube, s.Now())
 	case "6":
 		name = "harbor"
-		s.Harbor.Change(func(state *harbor.State) { state.Robot(harbor.PlatformRobot).Secret = s.accounts.Platform.Password })
+		s.mendCredential()
 	default:
 		return fmt.Errorf("there is no switch %q", key)
 	}
@@ -82,6 +82,16 @@ func (s *Sim) Toggle(key string) error {
 	s.changed = true
 	s.mu.Unlock()
 	return nil
+}
+
+// mendCredential gives the platform the secret that its robot account really has. It is the platform's side that changes: Harbor's refusal
+// of the old one is remembered, as it should be.
+func (s *Sim) mendCredential() {
+	s.Harbor.Change(func(state *harbor.State) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.accounts.Platform.Password = state.Robot(harbor.PlatformRobot).Secret
+	})
 }
 
 // done lists the switches that were thrown for good.
@@ -101,5 +111,8 @@ func (s *Sim) done() []string {
 func (s *Sim) restoreDone(names []string) {
 	for _, name := range names {
 		s.answers.done[name] = true
+		if name == "harbor" {
+			s.mendCredential()
+		}
 	}
 }
