@@ -238,12 +238,14 @@ func (c *Cluster) Server() string { return c.server }
 
 // Nodes implements [kube.Nodes].
 func (c *Cluster) Nodes(ctx context.Context) (probes.Seen[*corev1.Node], error) {
-	return c.nodes.read(ctx, "")
+	seen, err := c.nodes.read(ctx, "")
+	return seen, untold(err)
 }
 
 // Pods implements [kube.Pods].
 func (c *Cluster) Pods(ctx context.Context, namespace string) (probes.Seen[*kube.Pod], error) {
-	return c.pods.read(ctx, namespace)
+	seen, err := c.pods.read(ctx, namespace)
+	return seen, untold(err)
 }
 
 // List implements [kube.Objects].
@@ -256,7 +258,8 @@ func (c *Cluster) List(ctx context.Context, r schema.GroupVersionResource, names
 	if r.Version == "" || r.Resource == "" {
 		return probes.Seen[*unstructured.Unstructured]{}, fmt.Errorf("listing %s: a version and a resource are needed", r)
 	}
-	return c.collection(r).read(ctx, namespace)
+	seen, err := c.collection(r).read(ctx, namespace)
+	return seen, untold(err)
 }
 
 func (c *Cluster) collection(r schema.GroupVersionResource) *collection[*unstructured.Unstructured] {

@@ -148,11 +148,11 @@ func (k *collection[T]) readScopes(ctx context.Context, namespace string, scopes
 
 // seen says what was seen, and how to see it by hand.
 func (k *collection[T]) seen(v view[T], namespace, note string) probes.Seen[T] {
-	if v.unwatched != "" {
-		if note != "" {
-			note += "; "
-		}
-		note += fmt.Sprintf("asked every %s instead of watched: %s", k.src.limits.poll, v.unwatched)
+	source := "GET " + k.src.server + "/" + strings.Join(k.src.path(namespace), "/")
+	if v.unwatched != "" { // nothing is missing because of that, so it is no note
+		source += fmt.Sprintf(" (asked every %s instead of watched: %s)", k.src.limits.poll, v.unwatched)
+	} else {
+		source += "?watch=true"
 	}
 	r := k.src.resource
 	name, scope := r.Resource, ""
@@ -168,7 +168,7 @@ func (k *collection[T]) seen(v view[T], namespace, note string) probes.Seen[T] {
 	return probes.Seen[T]{
 		Items: v.items, Confirmed: v.confirmed, Note: note,
 		Request: probes.Request{
-			Source: "GET " + k.src.server + "/" + strings.Join(k.src.path(namespace), "/") + "?watch=true",
+			Source: source,
 			Repeat: k.c.kubectl + " get " + quote(name) + scope + " -o yaml",
 		},
 	}

@@ -52,7 +52,7 @@ func LoadConfig(kubeconfig, context string) (*rest.Config, Info, error) {
 	}
 	raw, err := rules.Load()
 	if err != nil {
-		return nil, Info{}, fmt.Errorf("reading %s: %w", from, shortPathError(err))
+		return nil, Info{}, fmt.Errorf("reading %s: %w", from, shortPathError(kubeconfig, err))
 	}
 	if kubeconfig == "" && context == "" && api.IsConfigEmpty(raw) {
 		return inCluster()
@@ -121,12 +121,16 @@ func names(contexts map[string]*api.Context) string {
 }
 
 // shortPathError drops the path, which the sentence around it has already said.
-func shortPathError(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
+func shortPathError(path string, err error) error {
+	var known *fs.PathError
+	if errors.As(err, &known) {
+		return known.Err
 	}
-	return err
+	text := err.Error()
+	for _, prefix := range []string{fmt.Sprintf("error loading config file %q: ", path), "read " + path + ": ", "open " + path + ": "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return errors.New(text)
 }
 
 // quote makes text one word of a POSIX shell.

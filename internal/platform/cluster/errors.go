@@ -49,8 +49,21 @@ type readError struct {
 	causes []error
 }
 
-func (e *readError) Error() string   { return e.doing + ": " + e.reason }
+func (e *readError) Error() string {
+	if e.doing == "" {
+		return e.reason
+	}
+	return e.doing + ": " + e.reason
+}
 func (e *readError) Unwrap() []error { return e.causes }
+
+// untold leaves what was being done to the caller, who says it in words of his own.
+func untold(err error) error {
+	if told, ok := err.(*readError); ok { //nolint:errorlint // only the outermost is told twice
+		return &readError{reason: told.reason, causes: told.causes}
+	}
+	return err
+}
 
 // readFailure tells an error of client-go with what was being done.
 func readFailure(doing string, err error) error {

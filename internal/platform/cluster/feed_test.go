@@ -162,7 +162,7 @@ func TestFailuresOfTheFirstAnswer(t *testing.T) {
 			defer cancel()
 			_, err := c.Nodes(ctx)
 			runtime.ReadMemStats(&after)
-			if err == nil || !strings.HasPrefix(err.Error(), "listing nodes: ") || !strings.Contains(err.Error(), tt.want) || ctx.Err() != nil {
+			if err == nil || strings.Contains(err.Error(), "listing nodes") || !strings.Contains(err.Error(), tt.want) || ctx.Err() != nil {
 				t.Fatalf("error %v, want it to say %q before the deadline", err, tt.want)
 			}
 			if tt.is != nil && !tt.is(err) {
@@ -189,7 +189,7 @@ func TestHangingServerIsToldWithinTheDeadline(t *testing.T) {
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("took %s", took)
 	}
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(fmt.Sprint(err), "listing nodes: no answer from "+a.URL) {
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(fmt.Sprint(err), "no answer from "+a.URL) {
 		t.Errorf("error %v", err)
 	}
 }

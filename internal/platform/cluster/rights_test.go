@@ -148,15 +148,15 @@ func TestWithoutWatchThereIsPolling(t *testing.T) {
 			l.poll = 20 * time.Millisecond
 			c := connect(t, a.URL, l)
 			seen, err := c.Nodes(t.Context())
-			if err != nil || len(seen.Items) != 1 || !strings.Contains(seen.Note, "instead of watched: "+why) {
-				t.Fatalf("saw %d nodes, note %q, %v", len(seen.Items), seen.Note, err)
+			if err != nil || len(seen.Items) != 1 || !strings.Contains(seen.Request.Source, "instead of watched: "+why) || seen.Note != "" {
+				t.Fatalf("saw %d nodes by %q, note %q, %v", len(seen.Items), seen.Request.Source, seen.Note, err)
 			}
 			first := seen.Confirmed
 			a.add(t, node("b"))
 			eventually(t, "the next poll sees it", func() bool {
 				seen, err = c.Nodes(t.Context())
-				if err != nil || !strings.Contains(seen.Note, "instead of watched") {
-					t.Fatalf("%q, %v", seen.Note, err)
+				if err != nil || !strings.Contains(seen.Request.Source, "instead of watched") {
+					t.Fatalf("%q, %v", seen.Request.Source, err)
 				}
 				return len(seen.Items) == 2 && seen.Confirmed.After(first)
 			})
