@@ -73,14 +73,27 @@ func (s *session) show(ctx context.Context) error {
 	work.Go(func() { crash.guard(func() { notices.run(ctx) }) })
 	work.Go(func() { crash.guard(func() { s.reload(ctx, poller, notices) }) })
 
-	_, err := program.Run()
+	err := s.draw(program)
 	cancel()
 	work.Wait() // the recorder must not be closed under the poller
-	return crash.or(ended(ctx, err))
+	return crash.or(ended(err))
+}
+
+// draw runs the program. What others write to standard error meanwhile comes after it.
+func (s *session) draw(program *tea.Program) error {
+	release, err := captureStderr()
+	if err != nil {
+		return err
+	}
+	_, err = program.Run()
+	if said := release(); said != "" {
+		complain(s.opts.err, errors.New(said))
+	}
+	return err
 }
 
 // ended turns the ways in which a program ends that are no failure into nil.
-func ended(_ context.Context, err error) error {
+func ended(err error) error {
 	switch {
 	case errors.Is(err, tea.ErrProgramPanic):
 		return exitError{code: 70, err: err}
