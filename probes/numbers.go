@@ -53,3 +53,13 @@ func MustRat(text string) *big.Rat {
 	}
 	return r
 }
+
+// ShortRat writes a number with at most one decimal, rounded down: enough to see, not enough to add up.
+func ShortRat(r *big.Rat) string {
+	if r == nil {
+		return "0"
+	}
+	tenths := new(big.Int).Quo(new(big.Int).Mul(r.Num(), big.NewInt(10)), r.Denom())
+	text := new(big.Rat).SetFrac(tenths, big.NewInt(10)).FloatString(1)
+	return strings.TrimSuffix(text, ".0")
+}

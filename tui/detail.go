@@ -85,7 +85,7 @@ func (m *Model) itemLines(i *probes.Item, w int) []string {
 	if i.Spec.Gate {
 		head = append(head, in(th.Text, "  "), gateSpan(th, i))
 	}
-	worth := points(i.Points) + " of " + points(i.Worth) + " points"
+	worth := probes.ShortRat(i.Points) + " of " + probes.ShortRat(i.Worth) + " points"
 	if i.Worth.Sign() == 0 {
 		worth = "no points"
 	}
@@ -320,7 +320,7 @@ func (m *Model) stripLines(i *probes.Item, w int) []string {
 
 func (m *Model) componentLines(c *probes.ComponentScore, w int) []string {
 	th, k := m.theme, lookOf(m.theme, c.Status)
-	out := []string{line(th, w, []span{in(k.style.Bold(), k.glyph+" "+c.Status.String())}, []span{in(th.Muted, points(c.Earned)+" of "+points(c.Possible)+" points")}, nil)}
+	out := []string{line(th, w, []span{in(k.style.Bold(), k.glyph+" "+c.Status.String())}, []span{in(th.Muted, probes.ShortRat(c.Earned)+" of "+probes.ShortRat(c.Possible)+" points")}, nil)}
 	out = append(out, wrapped(th.Strong, probes.Clean(c.Component.Title, 200), "", w)...)
 	bar := gauge(th, max(4, w-7), c.Percent, c.Percent, th.Pass)
 	out = append(out, line(th, w, append(bar, in(th.Text, fmt.Sprintf(" %d %%", c.Percent))), nil, nil), "")

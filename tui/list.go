@@ -70,7 +70,7 @@ func componentRow(th *theme.Theme, c *probes.ComponentScore, open bool, as look,
 		right = append(right, gauge(th, cols.bar, c.Percent, c.Percent, th.Pass)...)
 	}
 	if cols.points > 0 {
-		got := points(c.Earned) + "/" + points(c.Possible)
+		got := probes.ShortRat(c.Earned) + "/" + probes.ShortRat(c.Possible)
 		right = append(right, in(th.Text, fmt.Sprintf(" %*s", cols.points, got)))
 	}
 	if cols.word > 0 {
@@ -125,7 +125,7 @@ func (m *Model) checkRow(i *probes.Item, as look, w int, cols columns) string {
 		right = append(right, gateSpan(th, i))
 	}
 	if cols.points > 0 {
-		got := points(i.Points) + "/" + points(i.Worth)
+		got := probes.ShortRat(i.Points) + "/" + probes.ShortRat(i.Worth)
 		if i.Worth.Sign() == 0 {
 			got = th.Glyphs.NotApplicable
 		}

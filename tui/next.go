@@ -44,7 +44,7 @@ func (m *Model) stepLine(n int, s *probes.Step, w int) string {
 	if len(s.Gates) > 0 {
 		right = append(right, in(th.Text, plural(len(s.Gates), "gate", "gates")+"  "))
 	}
-	right = append(right, in(th.Pass, fmt.Sprintf("%5s", "+"+points(s.Points))))
+	right = append(right, in(th.Pass, fmt.Sprintf("%5s", "+"+probes.ShortRat(s.Points))))
 	if e := s.Effort.String(); e != "" {
 		right = append(right, in(th.Muted, fmt.Sprintf(" in %-7s", e)))
 	} else {

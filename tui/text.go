@@ -266,18 +266,6 @@ func day(t, now time.Time) string {
 	return t.Format("2 Jan 2006")
 }
 
-// points writes points with at most one decimal, rounded down.
-func points(r *big.Rat) string {
-	if r == nil {
-		return "0"
-	}
-	tenths := new(big.Int).Quo(new(big.Int).Mul(r.Num(), big.NewInt(10)), r.Denom()).Int64()
-	if tenths%10 == 0 {
-		return fmt.Sprintf("%d", tenths/10)
-	}
-	return fmt.Sprintf("%d.%d", tenths/10, tenths%10)
-}
-
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

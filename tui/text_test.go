@@ -41,7 +41,7 @@ func TestMomentsAreInTheZoneOfNow(t *testing.T) {
 
 func TestPointsRoundDown(t *testing.T) {
 	for in, want := range map[string]string{"0": "0", "18": "18", "12/7": "1.7", "1/3": "0.3", "299/100": "2.9", "1/100": "0"} {
-		if got := points(rat(in)); got != want {
+		if got := probes.ShortRat(rat(in)); got != want {
 			t.Errorf("%s is %q, want %q", in, got, want)
 		}
 	}

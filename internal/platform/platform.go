@@ -88,7 +88,7 @@ func (x *Platform) Trouble(connection string) error { return x.trouble[connectio
 // Notices says what a person should know about the connections before anything is asked.
 func (x *Platform) Notices() []string {
 	if err := x.trouble["kubernetes"]; err != nil {
-		return []string{fmt.Sprintf("no cluster: %v", err)}
+		return []string{err.Error()}
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func WriteTable(w io.Writer, a probes.Assessment, m Meta, s Style) error {
 	}
 	if passing > 0 {
 		p.line("")
-		p.line("  %s pass; -v lists them.", count(passing, "check"))
+		p.line("  %s; -v lists them.", passes(passing))
 	}
 	if m.Only == nil {
 		p.steps(a)
@@ -163,8 +163,11 @@ func (p *printer) component(c probes.ComponentScore, only map[probes.ID]bool) in
 		if d := c.Component.Declared; d != nil && *d != c.Percent {
 			drift = fmt.Sprintf("   declared %d %%, measured %d %%", *d, c.Percent)
 		}
-		points := probes.FormatRat(c.Earned) + "/" + probes.FormatRat(c.Component.Weight)
-		p.line("%s %s %s  %s%s", p.glyph(c.Status), pad(c.Component.Title, 32), pad(points, 8), pad(c.Status.String(), 8), drift)
+		points := probes.ShortRat(c.Earned) + "/" + probes.ShortRat(c.Component.Weight)
+		if c.Possible.Sign() == 0 {
+			points = "no points"
+		}
+		p.line("%s %s %s  %s%s", p.glyph(c.Status), pad(c.Component.Title, 32), pad(points, 9), pad(c.Status.String(), 8), drift)
 	}
 	for _, line := range lines {
 		line()
@@ -190,7 +193,7 @@ func (p *printer) steps(a probes.Assessment) {
 		if len(s.Gates) > 0 {
 			gates = count(len(s.Gates), "gate")
 		}
-		p.line("  %d %s %s %s %s", n+1, pad(s.Title, 24), pad("+"+probes.FormatRat(s.Points), 6), pad(s.Effort.String(), 10), gates)
+		p.line("  %d %s %s %s %s", n+1, pad(s.Title, 24), pad("+"+probes.ShortRat(s.Points), 6), pad(s.Effort.String(), 10), gates)
 	}
 	if !a.Remaining.IsZero() {
 		p.line("  left, as an estimate: %s", a.RemainingText())
@@ -198,6 +201,13 @@ func (p *printer) steps(a probes.Assessment) {
 	for _, i := range a.Blocked {
 		p.line("  %s %s waits for %s", p.glyph(probes.Blocked), i.Spec.ID, strings.Join(words(i.BlockedBy), ", "))
 	}
+}
+
+func passes(n int) string {
+	if n == 1 {
+		return "1 check passes"
+	}
+	return fmt.Sprintf("%d checks pass", n)
 }
 
 func count(n int, noun string) string {
@@ -302,9 +312,9 @@ func WriteCheck(w io.Writer, a probes.Assessment, i probes.Item, s Style) error 
 }
 
 func asked(s probes.Spec) string {
-	how := "every " + s.Every.String()
+	how := "every " + FormatInterval(s.Every)
 	if s.OnChange {
 		how = "on every change"
 	}
-	return fmt.Sprintf("%s, for at most %s; %s in a row make it fail", how, s.Timeout, count(s.Confirm, "failure"))
+	return fmt.Sprintf("%s, for at most %s; %s in a row make it fail", how, FormatInterval(s.Timeout), count(s.Confirm, "failure"))
 }

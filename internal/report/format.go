@@ -28,3 +28,15 @@ func FormatAgo(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d d", d/(24*time.Hour))
 }
+
+// FormatInterval writes a duration without the parts that are zero: "15m", "1h30m".
+func FormatInterval(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
