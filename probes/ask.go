@@ -29,9 +29,6 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("the probe crashed: %v", e.Value) }
 
-// ErrStuck is within the error of a check whose previous probe still has not returned after its deadline.
-var ErrStuck = errors.New("the previous attempt has not returned yet")
-
 // Limits on what one answer may hold; what is beyond them is cut, and said so in the evidence.
 const (
 	maxSummary  = 400
@@ -50,8 +47,7 @@ func Ask(ctx context.Context, c Check, now func() time.Time) Result {
 // AskConfirmed asks a check as often as its confirm rule wants, within one timeout: the first pass or warning stands; a failure stands
 // when that many samples in a row were failures or errors and the last was a failure; otherwise the result is an error.
 func AskConfirmed(ctx context.Context, c Check, now func() time.Time) Result {
-	cause := fmt.Errorf("no answer within %s", c.Spec.Timeout)
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Spec.Timeout, cause)
+	ctx, cancel := withTimeout(ctx, c.Spec)
 	defer cancel()
 	began := time.Now()
 	var result Result
@@ -79,6 +75,11 @@ func AskConfirmed(ctx context.Context, c Check, now func() time.Time) Result {
 	return result
 }
 
+// withTimeout gives a context the deadline of a check, and the words for it.
+func withTimeout(ctx context.Context, s Spec) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.Timeout, fmt.Errorf("no answer within %s", s.Timeout))
+}
+
 // confirmPause waits between two samples of a check and reports whether there is time for another one.
 func confirmPause(ctx context.Context, ended <-chan struct{}, timeout time.Duration) bool {
 	select {
@@ -101,7 +102,7 @@ func ask(ctx context.Context, c Check, now func() time.Time) (Result, <-chan str
 	if now == nil {
 		now = time.Now
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Spec.Timeout, fmt.Errorf("no answer within %s", c.Spec.Timeout))
+	ctx, cancel := withTimeout(ctx, c.Spec)
 	began, started := time.Now(), now()
 
 	type answer struct {
@@ -184,7 +185,7 @@ func settle(id ID, obs Observation, err error) Result {
 		}
 	}
 	if err != nil {
-		result.Err = safeError{err}
+		result.Err = safely(err)
 		result.Failures = 1
 		return result
 	}
@@ -201,10 +202,24 @@ func settle(id ID, obs Observation, err error) Result {
 }
 
 // safeError shows the text of an error cleaned and bounded, and is that error otherwise.
-type safeError struct{ error }
+type safeError struct {
+	error
+	text string
+}
 
-func (e safeError) Error() string { return Clean(e.error.Error(), maxText) }
+func (e safeError) Error() string { return e.text }
 func (e safeError) Unwrap() error { return e.error }
+
+// safely asks an error for its text once and for all: like the probe, an error's own code may crash.
+func safely(err error) (safe error) {
+	defer func() {
+		if v := recover(); v != nil {
+			crash := &PanicError{Value: v, Stack: debug.Stack()}
+			safe = safeError{crash, Clean(crash.Error(), maxText)}
+		}
+	}()
+	return safeError{err, Clean(err.Error(), maxText)}
+}
 
 func safeEvidence(all []Evidence) []Evidence {
 	kept := all[:min(len(all), maxEvidence)]

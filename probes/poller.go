@@ -144,7 +144,8 @@ func (p *Poller) Run(ctx context.Context) {
 		case <-timer.C:
 		case <-p.refresh:
 		case a := <-p.answers:
-			running -= p.take(a)
+			p.takeOver() // the old connections may be closed already: what comes of that is no answer
+			running -= p.take(ctx, a)
 		case <-ctx.Done():
 		}
 	}
@@ -152,7 +153,7 @@ func (p *Poller) Run(ctx context.Context) {
 		j.stop()
 	}
 	for running > 0 {
-		running -= p.take(<-p.answers)
+		running -= p.take(ctx, <-p.answers)
 	}
 }
 
@@ -261,12 +262,12 @@ func (p *Poller) askJob(ctx context.Context, j *job) {
 	p.answers <- answered{job: j, over: true}
 }
 
-// take takes in an answer and returns 1 when the check is no longer running.
-func (p *Poller) take(a answered) int {
+// take takes in an answer and returns 1 when the check is no longer running. What comes when polling ends is no answer: it was cut short.
+func (p *Poller) take(ctx context.Context, a answered) int {
 	if a.over {
 		a.job.running = false
 	}
-	if a.result.ID != "" && !a.job.retired {
+	if a.result.ID != "" && !a.job.retired && ctx.Err() == nil {
 		p.record(a.job, a.result)
 	}
 	if a.over {
@@ -300,6 +301,9 @@ func (p *Poller) record(j *job, r Result) {
 func (p *Poller) delay(j *job, list Checklist) time.Duration {
 	s, _ := list.Standing(j.check.Spec.ID)
 	every := j.check.Spec.Every
+	if j.check.Spec.OnChange { // a watch that confirms without a change is only seen by reading it again
+		every = min(every, watchStaleAfter/3)
+	}
 	switch {
 	case s.Failures > 0 && s.Failures < j.check.Spec.Confirm && s.status() == Pending:
 		return min(firstConfirm, every)

@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -17,7 +18,7 @@ type SweepOptions struct {
 
 // Sweep asks every check of the checklist that has a probe once, with the confirm rule, and returns the checklist with the answers. A
 // check that is blocked is asked after what blocks it has passed, or not at all. Checks of different connections never wait for each
-// other. Progress is called from one goroutine. When ctx ends, what was not answered is left pending.
+// other. Progress is called from one goroutine. When ctx ends, what was not answered is unknown or left pending.
 func Sweep(ctx context.Context, list Checklist, checks []Check, o SweepOptions) Checklist {
 	now := o.Now
 	if now == nil {
@@ -58,33 +59,23 @@ func Sweep(ctx context.Context, list Checklist, checks []Check, o SweepOptions) 
 // hangs ends the sweep no later than its slowest check alone would.
 func sweepOne(ctx context.Context, slots *slots, c Check, now func() time.Time) Result {
 	began := time.Now()
+	ctx, cancel := withTimeout(ctx, c.Spec)
+	defer cancel()
 	if !c.Spec.OnChange { // a watched check reads what is there already
-		waitCtx, cancel := context.WithTimeout(ctx, c.Spec.Timeout)
-		release, ok := slots.take(waitCtx, c.Spec.Connection)
-		cancel()
+		release, ok := slots.take(ctx, c.Spec.Connection)
 		if !ok {
 			return Result{
 				ID: c.Spec.ID, Started: now(), Took: time.Since(began), Failures: c.Spec.Confirm,
-				Err: safeError{waitError{connection: c.Spec.Connection, timeout: c.Spec.Timeout}},
+				Err: fmt.Errorf("%w: other checks were waiting for %s all that time", context.Cause(ctx), c.Spec.Connection),
 			}
 		}
 		defer release()
-		c.Spec.Timeout = max(c.Spec.Timeout-time.Since(began), time.Millisecond)
 	}
 	r := AskConfirmed(ctx, c, now)
 	if r.Err != nil {
 		r.Failures = max(r.Failures, c.Spec.Confirm) // a sweep has no next time
 	}
 	return r
-}
-
-type waitError struct {
-	connection string
-	timeout    time.Duration
-}
-
-func (e waitError) Error() string {
-	return "no answer within " + e.timeout.String() + ": other checks were waiting for " + e.connection + " all that time"
 }
 
 // slots limits the questions under way on each connection.
