@@ -9,7 +9,7 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS   := -s -w -X main.version=$(VERSION)
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME  ?= 20s
-E2E       := ./internal/labtest ./internal/e2e
+E2E       := ./internal/labtest ./internal/platform/cluster ./internal/e2e
 
 .PHONY: help
 help: ## list the targets
@@ -41,7 +41,7 @@ lab-build: ## build the lab's servers into the cache (slow once, instant afterwa
 
 .PHONY: e2e
 e2e: lab-build build ## run the binary and the connections against real servers
-	$(GO) test -tags e2e -race -count=1 -timeout 30m -p 1 $(E2E)
+	$(GO) test -tags e2e -race -shuffle=on -count=1 -timeout 40m -p 1 $(E2E)
 
 .PHONY: fmt-check
 fmt-check: ## fail if a file is not formatted
@@ -64,18 +64,21 @@ lint: vet fmt-check ## golangci-lint, if it is installed
 check: fmt-check tidy-check vet test ## what CI runs besides e2e
 
 .PHONY: bench
-bench: ## benchmarks, and with the lab the figures of a large cluster
-	$(GO) test -run '^$$' -bench . -benchmem ./probes ./tui ./internal/platform/...
+bench: bench-code bench-scale ## benchmarks, and what a cluster of 1,000 nodes and 10,000 pods costs
+
+.PHONY: bench-code
+bench-code: ## benchmarks of the code alone; compare two runs with benchstat
+	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./probes ./tui ./internal/platform/...
 
 .PHONY: bench-scale
 bench-scale: lab-build build ## memory, CPU, first board and bytes per minute on 1,000 nodes and 10,000 pods
-	$(GO) test -tags e2e -count=1 -timeout 30m -run '^TestScale' -v ./internal/e2e
+	GONOGO_SCALE=1 $(GO) test -tags e2e -count=1 -timeout 30m -run '^TestScale' -v ./internal/e2e
 
 .PHONY: fuzz
 fuzz: ## fuzz everything that parses foreign bytes, FUZZTIME each
 	@$(GO) list ./... | while read -r pkg; do \
 	  for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
-	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "$$pkg"; \
 	  done; \
 	done
 
