@@ -13,20 +13,27 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("the answer is larger than %d MiB and was not read further", e.Limit>>20)
 }
 
-// limiter bounds the bodies of answers, so that no server can fill the memory. Watches are left alone: they are bounded event by event.
+// limiter bounds the bodies of answers, so that no server can fill the memory. Watches of a Kubernetes API server are left alone: they are
+// bounded event by event.
 type limiter struct {
-	next  http.RoundTripper
-	limit int64
+	next       http.RoundTripper
+	limit      int64
+	kubernetes bool
 }
 
 // RoundTrip sends the request and bounds the body of its answer.
 func (l limiter) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := l.next.RoundTrip(r)
-	if err != nil || r.URL.Query().Get("watch") == "true" || r.URL.Query().Get("watch") == "1" || resp.StatusCode == http.StatusSwitchingProtocols {
+	if err != nil || l.kubernetes && isWatch(r) || resp.StatusCode == http.StatusSwitchingProtocols {
 		return resp, err
 	}
 	resp.Body = &boundedBody{body: resp.Body, left: l.limit, limit: l.limit}
 	return resp, nil
+}
+
+func isWatch(r *http.Request) bool {
+	watch := r.URL.Query().Get("watch")
+	return watch == "true" || watch == "1"
 }
 
 type boundedBody struct {

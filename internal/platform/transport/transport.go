@@ -57,7 +57,7 @@ func Wrap(next http.RoundTripper, o Options) http.RoundTripper {
 	if limit <= 0 {
 		limit = DefaultMaxBody
 	}
-	next = limiter{next: next, limit: limit}
+	next = limiter{next: next, limit: limit, kubernetes: o.Kubernetes}
 	if o.ReadOnly {
 		next = guard{next: next, kubernetes: o.Kubernetes}
 	}

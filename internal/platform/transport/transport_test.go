@@ -41,6 +41,18 @@ func TestReadOnlyGuardIsClosedByDefault(t *testing.T) {
 		{method: "GET", path: pod + "/portforward", kubernetes: true},
 		{method: "GET", path: "/api/v1//namespaces/a/pods/p/./portforward", kubernetes: true},
 		{method: "GET", path: "/api/v1/namespaces/a/pods/p/%65xec", kubernetes: true},
+		{method: "GET", path: "/api/v1/namespaces/proxy/pods/p/exec", kubernetes: true},
+		{method: "GET", path: "/bastion/proxy/api/v1/namespaces/a/pods/p/portforward", kubernetes: true},
+		{method: "GET", path: "/api/v1/namespaces/a/pods/proxy/attach", kubernetes: true},
+		{method: "GET", path: "/api/v1/nodes/n/proxy/exec/a/p/c", kubernetes: true},
+		{method: "GET", path: "/api/v1/nodes/n:10250/proxy/portForward/a/p", kubernetes: true},
+		{method: "GET", path: "/api/v1/nodes/n/proxy/run/a/p/c", kubernetes: true},
+		{method: "GET", path: "/api/v1/nodes/n/proxy/cri/exec/token", kubernetes: true},
+		{method: "GET", path: "/api/v1/nodes/n", kubernetes: true, allowed: true},
+		{method: "GET", path: "/api/v1/namespaces/proxy/pods", kubernetes: true, allowed: true},
+		{method: "POST", path: "/k8s/clusters/c-1" + reviewPath, kubernetes: true, body: "{}"},
+		{method: "POST", path: "/x/.." + reviewPath, kubernetes: true, body: "{}"},
+		{method: "POST", path: "//" + reviewPath, kubernetes: true, body: "{}"},
 		{method: "GET", path: pod + "/log", kubernetes: true, allowed: true},
 		{method: "GET", path: "/api/v1/namespaces/a/services/s:80/proxy/exec", kubernetes: true, allowed: true},
 		{method: "POST", path: "/api/v1/namespaces/a/services/s:80/proxy/x", kubernetes: true},
@@ -75,6 +87,50 @@ func TestReadOnlyGuardIsClosedByDefault(t *testing.T) {
 	}
 }
 
+func TestGuardSeesWhatIsSent(t *testing.T) {
+	reached := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reached++
+		if r.URL.Path == "/stream" { // a server that changes the protocol unasked
+			w.Header().Set("Upgrade", "websocket")
+			w.Header().Set("Connection", "Upgrade")
+			w.WriteHeader(http.StatusSwitchingProtocols)
+		}
+	}))
+	defer server.Close()
+	tests := map[string]struct {
+		method, path string
+		change       func(r *http.Request)
+		reaches      int
+	}{
+		"header in lower case":           {"GET", "/", func(r *http.Request) { r.Header["upgrade"] = []string{"websocket"} }, 0},
+		"second value":                   {"GET", "/", func(r *http.Request) { r.Header["Upgrade"] = []string{"", "websocket"} }, 0},
+		"connection in odd case":         {"GET", "/", func(r *http.Request) { r.Header["cOnnection"] = []string{"Upgrade"} }, 0},
+		"method override in lower case":  {"GET", "/", func(r *http.Request) { r.Header["x-http-method-override"] = []string{"PUT"} }, 0},
+		"another path behind the review": {"POST", reviewPath, func(r *http.Request) { r.URL.Opaque = "//h/api/v1/namespaces/a/pods" }, 0},
+		"another path behind a read":     {"GET", "/", func(r *http.Request) { r.URL.Opaque = "//h/api/v1/namespaces/a/pods/p/exec" }, 0},
+		"upgrade nobody asked for":       {"GET", "/stream", func(*http.Request) {}, 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			reached = 0
+			r, err := http.NewRequestWithContext(t.Context(), tt.method, server.URL+tt.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.change(r)
+			resp, err := New(Options{ReadOnly: true, Kubernetes: true}).RoundTrip(r)
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			var refused *RefusedError
+			if !errors.As(err, &refused) || reached != tt.reaches {
+				t.Errorf("error %v, reached the server %d times", err, reached)
+			}
+		})
+	}
+}
+
 func TestBodiesAreBounded(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for range 64 {
@@ -84,19 +140,33 @@ func TestBodiesAreBounded(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	for limit, wantError := range map[int64]bool{1 << 20: true, 4 << 20: false, 5 << 20: false} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+	tests := []struct {
+		limit      int64
+		query      string
+		kubernetes bool
+		wantError  bool
+	}{
+		{limit: 1 << 20, wantError: true},
+		{limit: 4 << 20},
+		{limit: 5 << 20},
+		{limit: 1 << 20, query: "?watch=true", wantError: true}, // a watch is the word of an API server alone
+		{limit: 1 << 20, query: "?watch=1", wantError: true},
+		{limit: 1 << 20, query: "?watch=1", kubernetes: true},
+	}
+	for _, tt := range tests {
+		limit, wantError := tt.limit, tt.wantError
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+tt.query, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := Client(New(Options{MaxBody: limit})).Do(r)
+		resp, err := Client(New(Options{MaxBody: limit, Kubernetes: tt.kubernetes})).Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		read, err := io.Copy(io.Discard, resp.Body)
 		_ = resp.Body.Close()
 		var large *TooLargeError
-		if errors.As(err, &large) != wantError || read > limit {
+		if errors.As(err, &large) != wantError || wantError && read > limit {
 			t.Errorf("limit %d: read %d, error %v", limit, read, err)
 		}
 	}
