@@ -123,11 +123,16 @@ func (c *Cluster) CanI(ctx context.Context, verb, group, resource, subresource, 
 	return answer.Status.Allowed, probes.Clean(why, 400), nil
 }
 
-// Secret reads one value of a Secret. No error says anything of a value.
+// Secret reads one value of a Secret. A Secret or key that is not there is an error that wraps [probes.ErrNoSecret]. No error says anything
+// of a value.
 func (c *Cluster) Secret(ctx context.Context, namespace, name, key string) (string, error) {
 	doing := fmt.Sprintf("reading secret %s/%s", namespace, name)
 	var secret corev1.Secret
-	if err := c.get(ctx, doing, &secret, nil, "api", "v1", "namespaces", namespace, "secrets", name); err != nil {
+	err := c.get(ctx, doing, &secret, nil, "api", "v1", "namespaces", namespace, "secrets", name)
+	if isAbout(err, "secrets", name) && apierrors.IsNotFound(err) { // said of this Secret, not of a path that a proxy does not know
+		return "", &readError{doing: doing, reason: probes.ErrNoSecret.Error(), causes: []error{probes.ErrNoSecret, err}}
+	}
+	if err != nil {
 		return "", err
 	}
 	value, ok := secret.Data[key]
@@ -136,7 +141,17 @@ func (c *Cluster) Secret(ctx context.Context, namespace, name, key string) (stri
 		if has == "" {
 			has = "nothing"
 		}
-		return "", fmt.Errorf("%s: it has no key %q: it has %s", doing, probes.Clean(key, 100), probes.Clean(has, 300))
+		return "", fmt.Errorf("%s: %w: it has no key %q: it has %s", doing, probes.ErrNoSecret, probes.Clean(key, 100), probes.Clean(has, 300))
 	}
 	return string(value), nil
+}
+
+// isAbout reports whether an error is an API server's word on one object.
+func isAbout(err error, resource, name string) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	d := status.Status().Details
+	return d.Kind == resource && d.Name == name && len(d.Causes) == 0
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/254carbon/gonogo/internal/sim/kubeapi"
+	"github.com/254carbon/gonogo/probes"
 )
 
 func TestSingleReadsInReadOnlyMode(t *testing.T) {
@@ -59,11 +61,15 @@ func TestSingleReadsInReadOnlyMode(t *testing.T) {
 	if value, err := c.Secret(t.Context(), "x", "s", "token"); value != "hush" || err != nil {
 		t.Errorf("secret %q, %v", value, err)
 	}
-	if _, err := c.Secret(t.Context(), "x", "s", "password"); err == nil || !strings.Contains(err.Error(), "it has token, user") || strings.Contains(err.Error(), "hush") {
+	if _, err := c.Secret(t.Context(), "x", "s", "password"); !errors.Is(err, probes.ErrNoSecret) || !strings.Contains(err.Error(), "it has token, user") || strings.Contains(err.Error(), "hush") {
 		t.Errorf("a key that is not there: %v", err)
 	}
-	if _, err := c.Secret(t.Context(), "x", "none", "token"); !apierrors.IsNotFound(err) {
+	if _, err := c.Secret(t.Context(), "x", "none", "token"); !apierrors.IsNotFound(err) || !errors.Is(err, probes.ErrNoSecret) {
 		t.Errorf("a secret that is not there: %v", err)
+	}
+	a.intercept(func(w http.ResponseWriter, r *http.Request) bool { http.NotFound(w, r); return true })
+	if _, err := c.Secret(t.Context(), "x", "s", "token"); err == nil || errors.Is(err, probes.ErrNoSecret) {
+		t.Errorf("a server that knows nothing: %v", err)
 	}
 	a.intercept(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", "application/json")
