@@ -2,12 +2,14 @@ package secrets
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/254carbon/gonogo/probes"
 )
@@ -89,6 +91,45 @@ func TestMaskTakesEveryFormOut(t *testing.T) {
 	}
 	if got := m.Apply("about"); got != "about" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestMaskSeesWhatWillBeShown(t *testing.T) {
+	m := &Mask{}
+	m.Add("hunter2secret")
+	m.Add("two  blanks\there")
+	m.Add(`quo"te\d<>`)
+	show := func(text string) string {
+		r := probes.Ask(t.Context(), probes.Check{
+			Spec:  probes.Spec{ID: "x", Timeout: time.Minute},
+			Probe: m.Wrap(probes.ProbeFunc(func(context.Context) (probes.Observation, error) { return probes.Observation{}, errors.New(text) })),
+		}, nil)
+		return r.Err.Error()
+	}
+	basic := func(user string) string { return base64.StdEncoding.EncodeToString([]byte(user + ":hunter2secret")) }
+	for _, text := range []string{
+		"it said hunter\x1b[0m2secret", "hun\u200bter2secret", "\x1b]0;t\x07hunter2\x00secret", "a two  blanks\there b",
+		`{"password":"quo\"te\\d<>"}`, `{"password":"quo\"te\\d\u003c\u003e"}`, fmt.Sprintf("%q", `quo"te\d<>`),
+		"Authorization: Basic " + basic("u"), "Authorization: Basic " + basic("us"), "Authorization: Basic " + basic("use"),
+	} {
+		got := show(text)
+		for _, part := range []string{"hunter2", "ter2secret", "blanks", "quo", basic("u")[8:16], basic("us")[8:16], basic("use")[8:16]} {
+			if strings.Contains(got, part) {
+				t.Errorf("%q is shown as %q", text, got)
+			}
+		}
+	}
+}
+
+func TestAPanicShowsNoSecret(t *testing.T) {
+	m := &Mask{}
+	m.Add("hunter2")
+	r := probes.Ask(t.Context(), probes.Check{
+		Spec:  probes.Spec{ID: "x", Timeout: time.Minute},
+		Probe: m.Wrap(probes.ProbeFunc(func(context.Context) (probes.Observation, error) { panic("no room for hunter2") })),
+	}, nil)
+	if r.Err == nil || !strings.Contains(r.Err.Error(), "crashed") || strings.Contains(r.Err.Error(), "hunter2") {
+		t.Errorf("error %v", r.Err)
 	}
 }
 
