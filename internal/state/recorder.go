@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/254carbon/gonogo/probes"
@@ -11,13 +12,17 @@ import (
 
 // Recorder writes what a poller finds out, in the background: Observe never waits for the disk.
 type Recorder struct {
-	store *Store
-	tell  func(trouble string)
-	queue chan entry
-	done  sync.WaitGroup
-	last  map[probes.ID]probes.Status // owned by Observe's caller
-	score Score                       // owned by Observe's caller
-	full  bool
+	store    *Store
+	tell     func(trouble string)
+	queue    chan entry
+	done     sync.WaitGroup
+	last     map[probes.ID]probes.Status // owned by Observe's caller
+	score    Score                       // owned by Observe's caller
+	lost     atomic.Bool                 // something was not written
+	failing  bool                        // owned by write
+	patience time.Duration               // of Close
+	ctx      context.Context             // ends when the patience does
+	giveUp   context.CancelFunc
 }
 
 type entry struct {
@@ -31,7 +36,8 @@ const writeTimeout = 10 * time.Second
 // NewRecorder returns a recorder that writes to the store until Close. tell is called, from another goroutine, when writing begins to
 // fail, and with an empty text when it works again.
 func NewRecorder(store *Store, tell func(trouble string)) *Recorder {
-	r := &Recorder{store: store, tell: tell, queue: make(chan entry, 256), last: map[probes.ID]probes.Status{}}
+	r := &Recorder{store: store, tell: tell, queue: make(chan entry, 256), last: map[probes.ID]probes.Status{}, patience: writeTimeout}
+	r.ctx, r.giveUp = context.WithCancel(context.Background())
 	r.done.Go(r.write)
 	return r
 }
@@ -39,6 +45,10 @@ func NewRecorder(store *Store, tell func(trouble string)) *Recorder {
 // Observe takes note of an assessment. It must not be called by two goroutines at once. Checks that were never asked are not noted, and
 // neither is a score while there are any: it says nothing yet.
 func (r *Recorder) Observe(a probes.Assessment) {
+	if r.lost.Swap(false) { // forgetting what was seen makes this assessment write it again
+		clear(r.last)
+		r.score = Score{}
+	}
 	var e entry
 	for _, i := range a.Items() {
 		if i.Status == probes.Pending || r.last[i.Spec.ID] == i.Status {
@@ -60,9 +70,7 @@ func (r *Recorder) Observe(a probes.Assessment) {
 	select {
 	case r.queue <- e:
 	default:
-		// The disk has not kept up with 256 changes; forgetting what was seen makes the next assessment try again.
-		clear(r.last)
-		r.score = Score{}
+		r.lost.Store(true) // the disk has not kept up with 256 changes
 	}
 }
 
@@ -74,19 +82,24 @@ func ScoreOf(a probes.Assessment) Score {
 	}
 }
 
-// Close writes what is waiting and returns when nothing is written any more.
+// Close writes what is waiting, as long as that does not take too long, and returns when nothing is written any more.
 func (r *Recorder) Close() {
 	close(r.queue)
+	defer r.giveUp()
+	defer time.AfterFunc(r.patience, r.giveUp).Stop()
 	r.done.Wait()
 }
 
 func (r *Recorder) write() {
 	for e := range r.queue {
-		ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+		ctx, cancel := context.WithTimeout(r.ctx, writeTimeout)
 		err := r.writeOne(ctx, e)
 		cancel()
-		if (err != nil) != r.full {
-			r.full = err != nil
+		if err != nil {
+			r.lost.Store(true)
+		}
+		if (err != nil) != r.failing {
+			r.failing = err != nil
 			text := ""
 			if err != nil {
 				text = fmt.Sprintf("history is not kept: %v", err)

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -76,7 +77,8 @@ func Open(ctx context.Context, dir, platform string) (*Store, error) {
 		return nil, fmt.Errorf("%s is on a network file system (%s), where the history database would break: choose a local one with --state-dir", dir, fs)
 	}
 	s := &Store{path: filepath.Join(dir, FileName), platform: platform}
-	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(s.path)+
+	address := url.URL{Path: filepath.ToSlash(s.path)} // what has a meaning in a URI is part of a name here
+	db, err := sql.Open("sqlite", "file:"+address.EscapedPath()+
 		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=cache_size(-512)&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", s.path, err)
@@ -99,8 +101,11 @@ func (s *Store) prepare(ctx context.Context) error {
 		return fmt.Errorf("%s was written by a newer gonogo (version %d, this one knows %d)", s.path, found, version)
 	}
 	var verdict string
-	if err := s.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil || verdict != "ok" {
-		return s.damaged(errors.Join(err, errors.New(probes.Clean(verdict, 200))))
+	if err := s.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return s.damaged(err)
+	}
+	if verdict != "ok" {
+		return s.damaged(errors.New(probes.Clean(verdict, 200)))
 	}
 	if _, err := s.db.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d;", version)); err != nil {
 		return fmt.Errorf("preparing %s: %w", s.path, err)
