@@ -137,7 +137,7 @@ type Blocked struct {
 	BlockedBy []string `json:"blockedBy"`
 }
 
-// Number is a number that is exact where JSON can write it exactly, and cut after six digits where it cannot.
+// Number is a number that is exact where JSON can write it exactly, and rounded down to six digits where it cannot.
 type Number struct{ rat *big.Rat }
 
 // MarshalJSON writes the number with at least one digit after the point.
@@ -145,11 +145,19 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	if n.rat == nil {
 		return []byte("0.0"), nil
 	}
-	digits, exact := n.rat.FloatPrec()
-	if !exact {
-		digits = 6
+	if digits, exact := n.rat.FloatPrec(); exact {
+		return []byte(n.rat.FloatString(max(1, digits))), nil
 	}
-	return []byte(n.rat.FloatString(max(1, digits))), nil
+	const digits = 6
+	return []byte(roundDown(n.rat, digits).FloatString(digits)), nil
+}
+
+// roundDown cuts a number, which is not negative, after some digits.
+func roundDown(r *big.Rat, digits int64) *big.Rat {
+	unit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(digits), nil))
+	scaled := new(big.Rat).Mul(r, unit)
+	whole := new(big.Rat).SetInt(new(big.Int).Quo(scaled.Num(), scaled.Denom()))
+	return whole.Quo(whole, unit)
 }
 
 // JSONSchema says that it is a number.

@@ -69,7 +69,7 @@ func WriteHistory(w io.Writer, h History, s Style) error {
 		if err != nil {
 			return err
 		}
-		p.line("  %s   %s %s %s %s", c.At.UTC().Format("2006-01-02 15:04:05"), p.glyph(status), pad(c.Status, 8), pad(c.Check, 24), c.Summary)
+		p.line("  %s   %s %s %s %s", c.At.UTC().Format("2006-01-02 15:04:05"), p.glyph(status), fill(c.Status, 8), pad(c.Check, 24), c.Summary)
 	}
 	return p.err
 }

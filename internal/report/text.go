@@ -33,17 +33,16 @@ func (p *printer) line(format string, args ...any) {
 	}
 	text := strings.TrimRight(fmt.Sprintf(format, args...), " ")
 	if p.s.Width > 0 {
-		text = ansi.Truncate(text, p.s.Width, p.ellipsis())
+		text = ansi.Truncate(text, p.s.Width, "…")
+	}
+	if p.s.ASCII {
+		text = toASCII.Replace(text)
 	}
 	_, p.err = fmt.Fprintln(p.w, text)
 }
 
-func (p *printer) ellipsis() string {
-	if p.s.ASCII {
-		return "~"
-	}
-	return "…"
-}
+// toASCII is for the characters that gonogo itself writes, glyphs apart; each takes one column, as what stands for it.
+var toASCII = strings.NewReplacer("…", "~", "•", "-", "–", "-", "×", "x")
 
 var (
 	glyphs = map[probes.Status]string{
@@ -82,8 +81,10 @@ func (p *printer) verdict(v probes.Verdict) string {
 }
 
 // pad fills text up to a number of columns, or cuts it.
-func pad(text string, columns int) string {
-	text = ansi.Truncate(text, columns, "…")
+func pad(text string, columns int) string { return fill(ansi.Truncate(text, columns, "…"), columns) }
+
+// fill fills text up to a number of columns; what is longer, such as a number, is never cut.
+func fill(text string, columns int) string {
 	return text + strings.Repeat(" ", max(0, columns-ansi.StringWidth(text)))
 }
 
@@ -129,16 +130,9 @@ func (p *printer) headline(a probes.Assessment, m Meta) {
 	}
 	p.line("%s   %s   %s%s", p.paint("1", a.Outline.Platform), p.paint("1", Headline(a)), p.verdict(a.Verdict), since)
 	for _, r := range a.Reasons {
-		p.line("  %s %s", p.bullet(), r.Text)
+		p.line("  • %s", r.Text)
 	}
 	p.line("")
-}
-
-func (p *printer) bullet() string {
-	if p.s.ASCII {
-		return "-"
-	}
-	return "•"
 }
 
 // component writes a component with the checks that want attention and returns how many passing ones it left out.
@@ -167,7 +161,7 @@ func (p *printer) component(c probes.ComponentScore, only map[probes.ID]bool) in
 		if c.Possible.Sign() == 0 {
 			points = "no points"
 		}
-		p.line("%s %s %s  %s%s", p.glyph(c.Status), pad(c.Component.Title, 32), pad(points, 9), pad(c.Status.String(), 8), drift)
+		p.line("%s %s %s  %s%s", p.glyph(c.Status), pad(c.Component.Title, 32), fill(points, 9), fill(c.Status.String(), 8), drift)
 	}
 	for _, line := range lines {
 		line()
@@ -180,7 +174,7 @@ func (p *printer) check(i probes.Item) {
 	if i.Spec.Gate {
 		gate = "gate"
 	}
-	p.line("    %s %s %s %s %s", p.glyph(i.Status), pad(string(i.Spec.ID), 24), pad(i.Status.String(), 8), pad(gate, 5), i.Summary)
+	p.line("    %s %s %s %s %s", p.glyph(i.Status), pad(string(i.Spec.ID), 24), fill(i.Status.String(), 8), pad(gate, 5), i.Summary)
 }
 
 func (p *printer) steps(a probes.Assessment) {
@@ -193,7 +187,7 @@ func (p *printer) steps(a probes.Assessment) {
 		if len(s.Gates) > 0 {
 			gates = count(len(s.Gates), "gate")
 		}
-		p.line("  %d %s %s %s %s", n+1, pad(s.Title, 24), pad("+"+probes.ShortRat(s.Points), 6), pad(s.Effort.String(), 10), gates)
+		p.line("  %d %s %s %s %s", n+1, pad(s.Title, 24), fill("+"+probes.ShortRat(s.Points), 6), pad(s.Effort.String(), 10), gates)
 	}
 	if !a.Remaining.IsZero() {
 		p.line("  left, as an estimate: %s", a.RemainingText())
@@ -233,7 +227,7 @@ func WriteScore(w io.Writer, a probes.Assessment, s Style) error {
 		for _, i := range c.Items {
 			p.scoreLine(c, i, sum)
 		}
-		p.line("  %s %s %s %s", pad("", 24), pad("", 15), pad("= "+probes.FormatRat(c.Earned), 10), pad(probes.FormatRat(c.Possible), 8))
+		p.line("  %s %s %s %s", pad("", 24), pad("", 15), fill("= "+probes.FormatRat(c.Earned), 10), probes.FormatRat(c.Possible))
 	}
 	p.line("")
 	p.line("%s / %s points = %d %%, rounded down", probes.FormatRat(a.Earned), probes.FormatRat(a.Possible), a.Percent)
@@ -242,7 +236,7 @@ func WriteScore(w io.Writer, a probes.Assessment, s Style) error {
 	}
 	p.line("verdict %s at a threshold of %s %%", p.verdict(a.Verdict), probes.FormatRat(a.Outline.Threshold))
 	for _, r := range a.Reasons {
-		p.line("  %s %s", p.bullet(), r.Text)
+		p.line("  • %s", r.Text)
 	}
 	return p.err
 }
@@ -261,7 +255,7 @@ func (p *printer) scoreLine(c probes.ComponentScore, i probes.Item, sum *big.Rat
 	if i.Waiver != nil {
 		because += ", waived by " + i.Waiver.Owner
 	}
-	p.line("%s %s %s %s %s %s", p.glyph(i.Status), pad(string(i.Spec.ID), 24), pad(i.Status.String(), 15), pad(probes.FormatRat(i.Points), 10), pad(probes.FormatRat(i.Worth), 8), because)
+	p.line("%s %s %s %s %s %s", p.glyph(i.Status), pad(string(i.Spec.ID), 24), fill(i.Status.String(), 15), fill(probes.FormatRat(i.Points), 10), fill(probes.FormatRat(i.Worth), 8), because)
 }
 
 // WriteCheck explains one check: the claim, what was found, the evidence and what to do.
