@@ -47,7 +47,7 @@ type Item struct {
 	BlockedBy []ID      // the blockers that do not pass, for a blocked check
 	Waiver    *Waiver   // the waiver that covers an unsatisfied gate, while it is valid
 	blind     bool      // could not be measured: counts as passing for the upper end of the score
-	measured  bool      // for a gate that is not satisfied: was measured wanting
+	measured  bool      // for a gate that is not satisfied: was measured wanting, and not measured otherwise since
 }
 
 // Satisfied reports whether a gate is satisfied: it passes, or a waiver covers it. A check that does not apply asks nothing.
@@ -65,7 +65,7 @@ type ComponentScore struct {
 	Component Component
 	Earned    *big.Rat
 	Possible  *big.Rat // the weight, or 0 if none of its checks applies or all weigh nothing
-	Percent   int      // earned of possible, rounded down; 100 when nothing is possible and nothing fails
+	Percent   int      // earned, rounded down, whatever the component weighs; where no check weighs anything 100 if all pass, else 0
 	Status    Status   // the worst of its checks
 	Remaining Effort
 	Items     []Item
@@ -149,7 +149,7 @@ func (l Checklist) item(i int, stand []effective, now time.Time) Item {
 	item := Item{
 		Spec: spec, Status: e.status, Ratio: new(big.Rat), Points: new(big.Rat), Worth: new(big.Rat),
 		Summary: s.Last.Summary, Evidence: s.Last.Evidence, Confirmed: s.Last.Confirmed, Took: s.Last.Took,
-		TakenAt: s.Last.Started, Since: s.Since, Failures: s.Failures, Trouble: s.Trouble, BlockedBy: e.by,
+		TakenAt: s.Last.Started, Since: s.Since, Failures: s.Failures, Trouble: s.Trouble, BlockedBy: e.by, measured: e.short,
 	}
 	if !item.Confirmed.IsZero() {
 		item.Age = max(0, now.Sub(item.Confirmed))
@@ -159,16 +159,14 @@ func (l Checklist) item(i int, stand []effective, now time.Time) Item {
 		item.Ratio.SetInt64(1)
 	case Warn:
 		item.Ratio = s.Last.Ratio.rat()
-		item.measured = true
 	case Fail:
-		item.measured = true
 		item.Error = s.Trouble
 	case NotApplicable:
 		item.Summary = spec.Exempt
 	case Blocked:
 		item.Summary = "blocked by " + joinIDs(e.by)
 		item.Evidence, item.Since = nil, time.Time{}
-		item.measured, item.blind = e.measured, !e.measured
+		item.blind = !e.measured
 	case Unknown:
 		item.blind = true
 		if e.stale {
@@ -216,7 +214,7 @@ func scoreComponent(c Component, items []Item) (ComponentScore, *big.Rat) {
 		}
 	}
 	score.Status = worst(items)
-	high := new(big.Rat)
+	high, ratios := new(big.Rat), new(big.Rat)
 	if sum.Sign() > 0 {
 		score.Possible.Set(c.Weight)
 		for n := range items {
@@ -226,6 +224,7 @@ func scoreComponent(c Component, items []Item) (ComponentScore, *big.Rat) {
 			}
 			i.Worth.Mul(c.Weight, new(big.Rat).Quo(i.Spec.Weight, sum))
 			i.Points.Mul(i.Worth, i.Ratio)
+			ratios.Add(ratios, new(big.Rat).Mul(i.Spec.Weight, i.Ratio))
 			score.Earned.Add(score.Earned, i.Points)
 			if i.blind {
 				high.Add(high, i.Worth)
@@ -233,7 +232,7 @@ func scoreComponent(c Component, items []Item) (ComponentScore, *big.Rat) {
 				high.Add(high, i.Points)
 			}
 		}
-		score.Percent = Percent(score.Earned, score.Possible)
+		score.Percent = Percent(ratios, sum)
 	} else if score.Status != Pass && score.Status != NotApplicable {
 		score.Percent = 0
 	}
@@ -306,6 +305,9 @@ func gateReason(i Item) string {
 		return fmt.Sprintf("gate %s is blocked by %s", i.Spec.ID, joinIDs(i.BlockedBy))
 	case Pending:
 		return fmt.Sprintf("gate %s was not asked yet", i.Spec.ID)
+	}
+	if i.measured {
+		return fmt.Sprintf("gate %s fell short when it was last measured, and cannot be measured now", i.Spec.ID)
 	}
 	return fmt.Sprintf("gate %s could not be measured", i.Spec.ID)
 }

@@ -11,6 +11,7 @@ type Standing struct {
 	Asked    time.Time // when the check was last asked
 	Failures int       // failures or errors in a row since the last pass or warning
 	Trouble  string    // the newest failure or error that does not stand (yet), in words; empty if none
+	short    bool      // the last measurement that stood fell short, whatever could not be measured since
 	prior    *Prior
 }
 
@@ -62,6 +63,9 @@ func (s Standing) with(r Result, confirm int) Standing {
 
 func (s Standing) stand(r Result, before Status) Standing {
 	s.Last = r
+	if r.Err == nil {
+		s.short = r.Status.wanting()
+	}
 	if after := s.status(); after != before {
 		s.Since = r.Started
 		if s.prior != nil && s.prior.Status == after {
@@ -150,6 +154,7 @@ func (l Checklist) Over(o *Outline, same func(ID) bool) (Checklist, error) {
 type effective struct {
 	status   Status
 	measured bool // for Blocked: whether a measured failure is behind it
+	short    bool // it, or for Blocked what is behind it, fell short when it was last measured
 	by       []ID // for Blocked: the blockers that do not pass
 	stale    bool // for Unknown: measured, but too long ago
 }
@@ -169,7 +174,7 @@ func (l Checklist) effectives(now time.Time) []effective {
 			return all[i]
 		}
 		var by []ID
-		measured := false
+		measured, short := false, all[i].short
 		for _, id := range l.outline.Specs[i].BlockedBy {
 			blocker := resolve(l.index[id])
 			if blocker.status == Pass || blocker.status == NotApplicable {
@@ -177,9 +182,10 @@ func (l Checklist) effectives(now time.Time) []effective {
 			}
 			by = append(by, id)
 			measured = measured || blocker.status.wanting() || blocker.status == Blocked && blocker.measured
+			short = short || blocker.short
 		}
 		if by != nil {
-			all[i] = effective{status: Blocked, measured: measured, by: by}
+			all[i] = effective{status: Blocked, measured: measured, short: short, by: by}
 		}
 		return all[i]
 	}
@@ -197,7 +203,7 @@ func (l Checklist) alone(i int, now time.Time) effective {
 	}
 	status := s.status()
 	if (status == Pass || status == Warn) && now.Sub(s.Last.Confirmed) > spec.staleAfter() {
-		return effective{status: Unknown, stale: true}
+		return effective{status: Unknown, short: s.short, stale: true}
 	}
-	return effective{status: status}
+	return effective{status: status, short: s.short}
 }

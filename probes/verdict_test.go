@@ -1,0 +1,80 @@
+package probes
+
+import (
+	"testing"
+	"time"
+)
+
+func TestWhatFellShortStandsUntilAMeasurementSaysOtherwise(t *testing.T) {
+	const minute = time.Minute
+	lost := func(id ID, after time.Duration) Result {
+		r := refusal(id)
+		r.Started = noon.Add(after)
+		return r
+	}
+	o := Outline{
+		Threshold:  points(0),
+		Components: []Component{component("a", 10)},
+		Specs: []Spec{
+			spec("x", "a", 1), spec("y", "a", 1, gate, blockedBy("x")), spec("z", "a", 1, gate, blockedBy("y")), spec("w", "a", 1, gate),
+		},
+	}
+	tests := []struct {
+		name    string
+		results []Result
+		at      time.Duration
+		want    Verdict
+		first   string
+		high    string
+	}{
+		{
+			"a failed gate whose blocker is lost sight of",
+			[]Result{answer("x", Pass), answer("y", Fail), answer("w", Pass), lost("x", minute)}, minute,
+			NoGo, "gate y is blocked by x", "10",
+		},
+		{
+			"what a failure blocks, behind the same blocker",
+			[]Result{answer("x", Pass), answer("y", Pass), answer("z", Fail), answer("w", Pass), lost("x", minute)}, minute,
+			NoGo, "gate z is blocked by y", "10",
+		},
+		{
+			"until it passes",
+			[]Result{answer("x", Pass), answer("y", Fail), answer("w", Pass), later(answer("y", Pass), minute), lost("x", 2*minute)}, 2 * minute,
+			VerdictUnknown, "gate y is blocked by x", "10",
+		},
+		{
+			"a gate met in part, lost sight of",
+			[]Result{answer("x", Pass), answer("y", Pass), answer("z", Pass), answer("w", Warn), lost("w", minute)}, minute,
+			NoGo, "gate w fell short when it was last measured, and cannot be measured now", "10",
+		},
+		{
+			"a gate met in part, too long ago",
+			[]Result{answer("w", Warn), later(answer("x", Pass), time.Hour), later(answer("y", Pass), time.Hour), later(answer("z", Pass), time.Hour)}, time.Hour,
+			NoGo, "gate w fell short when it was last measured, and cannot be measured now", "10",
+		},
+		{
+			"a gate that passed, lost sight of",
+			[]Result{answer("x", Pass), answer("y", Pass), answer("z", Pass), answer("w", Pass), lost("w", minute)}, minute,
+			VerdictUnknown, "gate w could not be measured", "10",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := checklist(t, o).With(tt.results...).Assess(noon.Add(tt.at))
+			if a.Verdict != tt.want || len(a.Reasons) == 0 || a.Reasons[0].Text != tt.first || FormatRat(a.High) != tt.high {
+				t.Errorf("%s, %v, up to %s; want %s, first %q, up to %s", a.Verdict, a.Reasons, FormatRat(a.High), tt.want, tt.first, tt.high)
+			}
+		})
+	}
+}
+
+func TestAComponentWithoutWeightStillHasAPercentage(t *testing.T) {
+	o := Outline{
+		Components: []Component{component("a", 1), component("b", 0)},
+		Specs:      []Spec{spec("x", "a", 1), spec("y", "b", 3), spec("z", "b", 1)},
+	}
+	a := checklist(t, o).With(answer("x", Pass), answer("y", Pass), answer("z", Fail)).Assess(noon)
+	if c := a.Components[1]; c.Percent != 75 || c.Possible.Sign() != 0 || a.Percent != 100 {
+		t.Errorf("%d %% of %s, in all %d %%", c.Percent, c.Possible, a.Percent)
+	}
+}
