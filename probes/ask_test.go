@@ -122,6 +122,16 @@ func TestAskConfirmed(t *testing.T) {
 	}
 }
 
+func TestCleanTakesOutWhatIsNotSeen(t *testing.T) {
+	for text, want := range map[string]string{
+		"a\u061cb": "ab", "a\U000e0041\U000e0042b": "ab", "a\ufff9b\ufffac\ufffb": "abc", "a\u180eb": "ab", "\U0001f469\u200d\U0001f4bb": "\U0001f469\u200d\U0001f4bb",
+	} {
+		if got := Clean(text, 100); got != want {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
 func FuzzClean(f *testing.F) {
 	for _, s := range []string{"plain", "\x1b[31mred\x1b[0m", "a\x1b]0;title\x07b", "\xff\xfe", "\u009b31m", "ab\rcd\n", "👩‍💻", "\x1bP\x1b\\x"} {
 		f.Add(s, 10)

@@ -23,12 +23,10 @@ func Clean(text string, limit int) string {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		i += size
 		switch {
-		case r == '\n' || r == '\r' || r == '\t' || unicode.IsSpace(r):
+		case unicode.IsSpace(r):
 			space = count > 0
 			continue
-		case r == utf8.RuneError:
-			r = '\uFFFD'
-		case !printable(r):
+		case !printable(r): // what was no UTF-8 has become U+FFFD, which is
 			continue
 		}
 		if space {
@@ -59,7 +57,7 @@ func ellipsis(text string, limit int) string {
 
 // printable leaves out controls and the characters that reorder or hide text around them.
 func printable(r rune) bool {
-	if r == '\u00ad' || r >= '\u200b' && r <= '\u200f' || r >= '\u202a' && r <= '\u202e' || r >= '\u2060' && r <= '\u206f' || r == '\ufeff' {
+	if unicode.Is(unicode.Cf, r) {
 		return r == '\u200d' // the joiner inside emoji
 	}
 	return !unicode.IsControl(r) && !unicode.Is(unicode.Co, r) && !unicode.Is(unicode.Cs, r) && r != '\u2028' && r != '\u2029'
