@@ -46,22 +46,22 @@ func (r SecretRef) Request() Request {
 	case r.Env != "":
 		repeat = fmt.Sprintf("test -n \"$%s\" && echo set", r.Env)
 	case r.File != "":
-		repeat = "wc -c " + quoteShell(r.File)
+		repeat = "wc -c " + ShellWord(r.File)
 	case r.Secret != "":
 		parts := append(strings.SplitN(r.Secret, "/", 3), "", "", "")
-		repeat = fmt.Sprintf("kubectl describe secret -n %s %s # key %s", quoteShell(parts[0]), quoteShell(parts[1]), parts[2])
+		repeat = fmt.Sprintf("kubectl describe secret -n %s %s # key %s", ShellWord(parts[0]), ShellWord(parts[1]), parts[2])
 	case len(r.Command) > 0:
 		words := make([]string, len(r.Command))
 		for i, word := range r.Command {
-			words[i] = quoteShell(word)
+			words[i] = ShellWord(word)
 		}
 		repeat = strings.Join(words, " ") + " | wc -c"
 	}
 	return Request{Source: r.String(), Repeat: repeat}
 }
 
-// quoteShell quotes a word for a POSIX shell where that is needed.
-func quoteShell(word string) string {
+// ShellWord makes text one word of a POSIX shell, quoted where that is needed.
+func ShellWord(word string) string {
 	plain := func(c rune) bool {
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_./:=@%+,", c)
 	}

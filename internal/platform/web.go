@@ -66,7 +66,7 @@ func curl(r *http.Request) probes.Request {
 	if r.Method == http.MethodHead {
 		flags = "-sS -I"
 	}
-	return probes.Request{Source: r.Method + " " + r.URL.String(), Repeat: fmt.Sprintf("curl %s '%s'", flags, r.URL)}
+	return probes.Request{Source: r.Method + " " + r.URL.String(), Repeat: "curl " + flags + " " + probes.ShellWord(r.URL.String())}
 }
 
 // reader puts gonogo's reading credential on requests.

@@ -192,22 +192,11 @@ func (p probe) request() probes.Request {
 		words = append(words, fmt.Sprintf(`%s="$%s"`, n, from))
 	}
 	for _, a := range p.params.Argv {
-		words = append(words, quote(a))
+		words = append(words, probes.ShellWord(a))
 	}
 	r := probes.Request{Source: "command " + strings.Join(p.params.Argv, " "), Repeat: strings.Join(words, " ")}
 	if p.params.Dir != "" {
-		r.Repeat = "cd " + quote(p.params.Dir) + " && " + r.Repeat
+		r.Repeat = "cd " + probes.ShellWord(p.params.Dir) + " && " + r.Repeat
 	}
 	return r
-}
-
-// quote quotes a word for a POSIX shell where that is needed.
-func quote(word string) string {
-	plain := func(c rune) bool {
-		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_./:=@%+,", c)
-	}
-	if word != "" && !strings.ContainsFunc(word, func(c rune) bool { return !plain(c) }) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

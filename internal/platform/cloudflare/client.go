@@ -84,7 +84,7 @@ func New(o Options) (*Client, error) {
 // request describes a request for people; variable names the variable that holds the token.
 func (c *Client) request(path, variable string) probes.Request {
 	address := c.base.String() + path
-	return probes.Request{Source: "GET " + address, Repeat: fmt.Sprintf(`curl -sS -H "Authorization: Bearer $%s" '%s'`, variable, address)}
+	return probes.Request{Source: "GET " + address, Repeat: fmt.Sprintf(`curl -sS -H "Authorization: Bearer $%s" %s`, variable, probes.ShellWord(address))}
 }
 
 // The variables that stand for tokens in the commands shown to people.

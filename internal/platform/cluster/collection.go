@@ -161,7 +161,7 @@ func (k *collection[T]) seen(v view[T], namespace, note string) probes.Seen[T] {
 	}
 	switch {
 	case namespace != "":
-		scope = " -n " + quote(namespace)
+		scope = " -n " + probes.ShellWord(namespace)
 	case k.namespaced:
 		scope = " -A"
 	}
@@ -169,7 +169,7 @@ func (k *collection[T]) seen(v view[T], namespace, note string) probes.Seen[T] {
 		Items: v.items, Confirmed: v.confirmed, Note: note,
 		Request: probes.Request{
 			Source: source,
-			Repeat: k.c.kubectl + " get " + quote(name) + scope + " -o yaml",
+			Repeat: k.c.kubectl + " get " + probes.ShellWord(name) + scope + " -o yaml",
 		},
 	}
 }

@@ -31,10 +31,10 @@ type Info struct {
 func (i Info) kubectl() string {
 	command := "kubectl"
 	if i.Kubeconfig != "" {
-		command += " --kubeconfig=" + quote(i.Kubeconfig)
+		command += " --kubeconfig=" + probes.ShellWord(i.Kubeconfig)
 	}
 	if i.explicit {
-		command += " --context=" + quote(i.Context)
+		command += " --context=" + probes.ShellWord(i.Context)
 	}
 	return command
 }
@@ -131,15 +131,4 @@ func shortPathError(path string, err error) error {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return errors.New(text)
-}
-
-// quote makes text one word of a POSIX shell.
-func quote(text string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+,=", r)
-	}
-	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

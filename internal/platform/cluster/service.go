@@ -117,7 +117,7 @@ func (c *Cluster) ServiceRequest(target ServiceTarget, pathAndQuery string) prob
 	}
 	return probes.Request{
 		Source: "GET " + c.server + target.ProxyPath(pathAndQuery),
-		Repeat: c.kubectl + " get --raw " + quote(target.ProxyPath(pathAndQuery)),
+		Repeat: c.kubectl + " get --raw " + probes.ShellWord(target.ProxyPath(pathAndQuery)),
 	}
 }
 

@@ -30,7 +30,7 @@ func (c *Cluster) bounded(ctx context.Context, limit int64) (context.Context, *e
 // Raw gets a path of the API ("/readyz?verbose", "/apis/metrics.k8s.io/v1beta1/nodes"), no more than limit bytes of it. An answer other
 // than 2xx is an error of apierrors, with which the body is returned too. The credential goes along, so the path must be the caller's own.
 func (c *Cluster) Raw(ctx context.Context, path string, limit int64) ([]byte, probes.Request, error) {
-	request := probes.Request{Source: "GET " + c.server + path, Repeat: c.kubectl + " get --raw " + quote(path)}
+	request := probes.Request{Source: "GET " + c.server + path, Repeat: c.kubectl + " get --raw " + probes.ShellWord(path)}
 	doing := "getting " + path
 	u, err := url.Parse(path)
 	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(u.Path, "/") {

@@ -178,11 +178,3 @@ func TestLoadConfig(t *testing.T) {
 		})
 	}
 }
-
-func TestQuote(t *testing.T) {
-	for text, want := range map[string]string{"": "''", "a-b.c": "a-b.c", "a b": "'a b'", "it's": `'it'\''s'`, "$(x)": "'$(x)'"} {
-		if got := quote(text); got != want {
-			t.Errorf("%q is quoted as %s, want %s", text, got, want)
-		}
-	}
-}

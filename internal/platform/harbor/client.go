@@ -85,7 +85,7 @@ func (c *Client) request(method, path, user string) probes.Request {
 	if user != "" {
 		flags += fmt.Sprintf(` -u "$%s:$%s"`, user+"_USER", user+"_PASSWORD")
 	}
-	return probes.Request{Source: method + " " + address, Repeat: "curl " + flags + " '" + address + "'"}
+	return probes.Request{Source: method + " " + address, Repeat: "curl " + flags + " " + probes.ShellWord(address)}
 }
 
 // The variables that stand for credentials in the commands shown to people.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -74,15 +73,12 @@ func New(o Options) (*Client, error) {
 func curl(u *url.URL) probes.Request {
 	plain := *u
 	plain.RawQuery = ""
-	r := probes.Request{Source: "GET " + u.String(), Repeat: "curl -fsS " + quote(plain.String())}
+	r := probes.Request{Source: "GET " + u.String(), Repeat: "curl -fsS " + probes.ShellWord(plain.String())}
 	if q := u.Query().Get("query"); q != "" {
-		r.Repeat = "curl -fsS -G --data-urlencode " + quote("query="+q) + " " + quote(plain.String())
+		r.Repeat = "curl -fsS -G --data-urlencode " + probes.ShellWord("query="+q) + " " + probes.ShellWord(plain.String())
 	}
 	return r
 }
-
-// quote quotes a word for a POSIX shell.
-func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 // Query evaluates an expression at the server's own present. A vector yields its samples, a scalar one sample without labels. Note holds
 // what the server warned of: then the answer may be a part of the whole. An error means that it could not be asked; a refusal of gonogo's

@@ -63,7 +63,7 @@ func TestOnlyGet(t *testing.T) {
 	if !strings.HasPrefix(got.Request.Source, "GET "+server.URL+path+"?query=") {
 		t.Errorf("source %q", got.Request.Source)
 	}
-	if want := `curl -fsS -G --data-urlencode 'query=count by (job) (up == 1)' '` + server.URL + path + `'`; got.Request.Repeat != want {
+	if want := `curl -fsS -G --data-urlencode 'query=count by (job) (up == 1)' ` + server.URL + path; got.Request.Repeat != want {
 		t.Errorf("repeat %q, want %q", got.Request.Repeat, want)
 	}
 }
