@@ -152,7 +152,7 @@ func (l Checklist) item(i int, stand []effective, now time.Time) Item {
 		TakenAt: s.Last.Started, Since: s.Since, Failures: s.Failures, Trouble: s.Trouble, BlockedBy: e.by, measured: e.short,
 	}
 	if !item.Confirmed.IsZero() {
-		item.Age = max(0, now.Sub(item.Confirmed))
+		item.Age = max(0, since(now, item.Confirmed))
 	}
 	switch e.status {
 	case Pass:

@@ -202,8 +202,14 @@ func (l Checklist) alone(i int, now time.Time) effective {
 		return effective{status: NotApplicable}
 	}
 	status := s.status()
-	if (status == Pass || status == Warn) && now.Sub(s.Last.Confirmed) > spec.staleAfter() {
+	if (status == Pass || status == Warn) && since(now, s.Last.Confirmed) > spec.staleAfter() {
 		return effective{status: Unknown, short: s.short, stale: true}
 	}
 	return effective{status: status, short: s.short}
+}
+
+// since is how long ago a moment was, by whichever of the machine's clocks says longer: the one that is never set back stands still while
+// the machine sleeps.
+func since(now, moment time.Time) time.Duration {
+	return max(now.Sub(moment), now.Round(0).Sub(moment.Round(0)))
 }

@@ -3,6 +3,7 @@ package probes
 import (
 	"testing"
 	"time"
+	"unsafe"
 )
 
 func TestWhatFellShortStandsUntilAMeasurementSaysOtherwise(t *testing.T) {
@@ -76,5 +77,34 @@ func TestAComponentWithoutWeightStillHasAPercentage(t *testing.T) {
 	a := checklist(t, o).With(answer("x", Pass), answer("y", Pass), answer("z", Fail)).Assess(noon)
 	if c := a.Components[1]; c.Percent != 75 || c.Possible.Sign() != 0 || a.Percent != 100 {
 		t.Errorf("%d %% of %s, in all %d %%", c.Percent, c.Possible, a.Percent)
+	}
+}
+
+// asleep returns a moment after the machine slept for a while: the clock on the wall went on, the one that never goes back stood still.
+func asleep(t time.Time, d time.Duration) time.Time {
+	t = t.Add(d)
+	parts := (*struct { // as package time lays it out
+		wall uint64
+		ext  int64
+		loc  *time.Location
+	})(unsafe.Pointer(&t))
+	parts.ext -= int64(d)
+	return t
+}
+
+func TestSleepingAgesWhatWasMeasured(t *testing.T) {
+	now := time.Now()
+	woken := asleep(now, 8*time.Hour)
+	if woken.Sub(now) != 0 || woken.Round(0).Sub(now.Round(0)) != 8*time.Hour {
+		t.Fatal("the test does not know package time any more")
+	}
+	r := answer("x", Pass)
+	r.Started, r.Confirmed = now, now
+	l := checklist(t, Outline{Components: []Component{component("a", 1)}, Specs: []Spec{spec("x", "a", 1)}}).With(r)
+	if item, _ := l.Assess(woken).Item("x"); item.Status != Unknown || item.Age != 8*time.Hour {
+		t.Errorf("%s, %s old", item.Status, item.Age)
+	}
+	if item, _ := l.Assess(now.Add(time.Second)).Item("x"); item.Status != Pass || item.Age != time.Second {
+		t.Errorf("%s, %s old without sleep", item.Status, item.Age)
 	}
 }
