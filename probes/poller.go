@@ -51,7 +51,6 @@ type job struct {
 type answered struct {
 	job    *job
 	result Result
-	ended  <-chan struct{}
 	over   bool // the probe itself has returned
 }
 

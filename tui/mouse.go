@@ -10,13 +10,13 @@ import (
 const wheelStep = 3
 
 // click selects a row or gives a pane the keys, by where it is; a click on the selected row opens it.
-func (m *Model) click(at tea.Mouse) tea.Cmd {
+func (m *Model) click(at tea.Mouse) {
 	if at.Button != tea.MouseLeft || m.d.Mode.Wall || !m.have || m.layout.tiny {
-		return nil
+		return
 	}
 	if m.overlay != noOverlay {
 		m.overlay = noOverlay
-		return nil
+		return
 	}
 	p, l := image.Pt(at.X, at.Y), m.layout
 	switch {
@@ -27,7 +27,6 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 	case p.In(l.next):
 		m.focus, m.right, m.pane.top = focusNext, focusNext, 0
 	}
-	return nil
 }
 
 func (m *Model) clickRow(n int) {

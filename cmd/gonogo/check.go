@@ -96,7 +96,7 @@ func check(ctx context.Context, o *options, f checkFlags) error {
 	meta := report.Meta{Took: took, Only: only}
 	if only == nil {
 		meta.Previous = s.previous(ctx, a)
-		s.record(ctx, a)
+		s.record(a)
 	}
 	s.complainOfNotices()
 	if err := write(o, f.output, a, meta); err != nil {
@@ -231,7 +231,7 @@ func (s *session) previous(ctx context.Context, a probes.Assessment) *report.Pre
 }
 
 // record keeps the result of a whole sweep.
-func (s *session) record(ctx context.Context, a probes.Assessment) {
+func (s *session) record(a probes.Assessment) {
 	if s.store == nil {
 		return
 	}

@@ -45,12 +45,6 @@ func (s selection) matches(obj Object) bool {
 	return s.labels.Matches(labelsOf(obj)) && s.fields.Matches(fieldsOf(obj))
 }
 
-// name is the one object name that the field selector leaves, if it does.
-func (s selection) name() string {
-	name, _ := s.fields.RequiresExactMatch("metadata.name")
-	return name
-}
-
 // labelsOf reads an object's labels without copying them.
 type labelsOf Object
 
