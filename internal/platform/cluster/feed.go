@@ -90,7 +90,14 @@ func (f *feed[T]) update(change func(s *feedState[T])) {
 
 // working notes that a watch or a poll vouches for the table again.
 func (f *feed[T]) working() {
-	f.update(func(s *feedState[T]) { s.err, s.fails, s.trouble = nil, 0, time.Time{} })
+	mended := false
+	f.update(func(s *feedState[T]) {
+		mended = s.err != nil || !s.trouble.IsZero() && time.Since(s.trouble) >= f.limits.gone
+		s.err, s.fails, s.trouble = nil, 0, time.Time{}
+	})
+	if mended { // readers may have been told that there is no answer
+		f.wake()
+	}
 }
 
 // failed notes an error.

@@ -226,6 +226,52 @@ func TestServerGoesAwayAndComesBack(t *testing.T) {
 	}
 }
 
+// Nothing changed meanwhile, so no event wakes the readers that were told of the absence.
+func TestReadersAreWokenWhenTheServerIsBack(t *testing.T) {
+	a := newAPI(t, kubeapi.Options{})
+	a.add(t, node("a"))
+	l := quick()
+	l.gone = 100 * time.Millisecond
+	c := connect(t, a.URL, l)
+	woken := make(chan error, 1) // what the newest awakened reader was told
+	stop := c.Watch(nodesResource, func() {
+		go func() {
+			_, err := c.Nodes(t.Context())
+			select {
+			case <-woken:
+			default:
+			}
+			select {
+			case woken <- err:
+			default:
+			}
+		}()
+	})
+	defer stop()
+	told := func(what string, want func(error) bool) {
+		t.Helper()
+		for end := time.After(10 * time.Second); ; {
+			select {
+			case err := <-woken:
+				if want(err) {
+					return
+				}
+			case <-end:
+				t.Fatal(what + ": no reader was woken to see it")
+			}
+		}
+	}
+	if _, err := c.Nodes(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	told("the nodes", func(err error) bool { return err == nil })
+	a.intercept(func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) })
+	a.CloseClientConnections()
+	told("the absence", func(err error) bool { return err != nil })
+	a.intercept(nil)
+	told("the return", func(err error) bool { return err == nil })
+}
+
 func TestExpiredWatchSeesTheWholeAgain(t *testing.T) {
 	a := newAPI(t, kubeapi.Options{Store: kubeapi.NewStore(kubeapi.StoreOptions{History: 5})})
 	a.add(t, node("a"))
