@@ -213,7 +213,7 @@ func scoreComponent(c Component, items []Item) (ComponentScore, *big.Rat) {
 			sum.Add(sum, i.Spec.Weight)
 		}
 	}
-	score.Status = worst(items)
+	score.Status = Worst(items)
 	high, ratios := new(big.Rat), new(big.Rat)
 	if sum.Sign() > 0 {
 		score.Possible.Set(c.Weight)
@@ -239,8 +239,8 @@ func scoreComponent(c Component, items []Item) (ComponentScore, *big.Rat) {
 	return score, high
 }
 
-// worst is the status that a component shows: the one that most needs a person.
-func worst(items []Item) Status {
+// Worst is the status that a component of these checks shows: the one that most needs a person.
+func Worst(items []Item) Status {
 	order := []Status{Fail, Blocked, Unknown, Pending, Warn, Pass}
 	for _, s := range order {
 		for _, i := range items {
@@ -312,11 +312,14 @@ func gateReason(i Item) string {
 	return fmt.Sprintf("gate %s could not be measured", i.Spec.ID)
 }
 
-// below reports whether points of possible are fewer than threshold percent, exactly. Nothing possible counts as everything earned: such
-// a profile has gates alone.
+// below reports whether points of possible are fewer than threshold percent, exactly. Where nothing weighs anything no score can be reached,
+// so only a threshold of 0 leaves the verdict to the gates.
 func below(points, possible, threshold *big.Rat) bool {
-	if threshold == nil || possible.Sign() == 0 {
+	if threshold == nil || threshold.Sign() == 0 {
 		return false
+	}
+	if possible.Sign() == 0 {
+		return true
 	}
 	want := new(big.Rat).Mul(possible, threshold)
 	return new(big.Rat).Mul(points, big.NewRat(100, 1)).Cmp(want) < 0

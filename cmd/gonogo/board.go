@@ -57,7 +57,10 @@ func (s *session) show(ctx context.Context) error {
 	if s.store != nil {
 		recorder := state.NewRecorder(s.store, func(trouble string) { notices.put("history", tui.Warning, trouble) })
 		defer recorder.Close()
-		po.OnResult = func(_ probes.Result, list probes.Checklist) { recorder.Observe(list.Assess(s.now())) }
+		po.OnResult = func(r probes.Result, list probes.Checklist) {
+			s.logResult(r)
+			recorder.Observe(list.Assess(s.now()))
+		}
 	}
 	poller := probes.NewPoller(s.list, s.checks, po)
 	feed := poller.Subscribe()
@@ -77,6 +80,17 @@ func (s *session) show(ctx context.Context) error {
 	cancel()
 	work.Wait() // the recorder must not be closed under the poller
 	return crash.or(ended(err))
+}
+
+// logResult writes what could not be asked to the log, with the stack if a probe crashed.
+func (s *session) logResult(r probes.Result) {
+	var crashed *probes.PanicError
+	switch {
+	case errors.As(r.Err, &crashed):
+		s.log.Error("probe crashed", "check", r.ID, "error", r.Err, "stack", string(crashed.Stack))
+	case r.Err != nil:
+		s.log.Info("could not ask", "check", r.ID, "error", r.Err, "took", r.Took)
+	}
 }
 
 // draw runs the program. What others write to standard error meanwhile comes after it.
@@ -191,29 +205,36 @@ func (s *session) reload(ctx context.Context, poller *probes.Poller, n *notices)
 	profile.Watch(ctx, s.opts.profile, current.Digest, all.Kinds(), take, refuse)
 }
 
-// swap puts a new profile in the place of the one being polled.
+// swap puts a new profile in the place of the one being polled. Connections that stay the same are kept, and with them what they remember:
+// which credentials were refused, above all.
 func (s *session) swap(current, next *profile.Profile, poller *probes.Poller) error {
 	if s.sim != nil {
 		next = s.sim.Profile(next)
 	}
-	p, err := platform.Open(next, s.platformOptions)
-	if err != nil {
-		return err
+	over := s.platform
+	if !profile.SameConnections(current, next) {
+		p, err := platform.Open(next, s.platformOptions)
+		if err != nil {
+			return err
+		}
+		over = p
 	}
-	checks, err := buildChecks(next, p)
-	if err != nil {
-		p.Close()
-		return err
+	checks, err := buildChecks(next, over)
+	if err == nil {
+		var list probes.Checklist
+		list, err = poller.Checklist().Over(next.Outline(), func(id probes.ID) bool { return profile.Same(current, next, id) })
+		if err == nil {
+			poller.Replace(list, checks)
+		}
 	}
-	list, err := poller.Checklist().Over(next.Outline(), func(id probes.ID) bool { return profile.Same(current, next, id) })
-	if err != nil {
-		p.Close()
-		return err
+	unused := over
+	if err == nil {
+		unused, s.platform = s.platform, over
 	}
-	poller.Replace(list, checks)
-	s.platform.Close() // what is still being asked over it ends; nobody waits for those answers
-	s.platform = p
-	return nil
+	if unused != s.platform {
+		unused.Close() // what is still being asked over it ends; nobody waits for those answers
+	}
+	return err
 }
 
 // past reads the history for the board.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -22,6 +23,7 @@ const (
 	exitNoGo    = 1
 	exitUsage   = 2
 	exitUnknown = 3
+	exitOutput  = 74 // the result could not be written
 )
 
 // exitError ends the program with a code. Its text, if any, is for standard error.
@@ -48,6 +50,7 @@ type streams struct {
 func main() {
 	// A hang-up ends the program as an interrupt does: in order, with the terminal as it was.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second signal ends the program whatever it is doing
 	code := run(ctx, filepath.Base(os.Args[0]), os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	stop()
 	os.Exit(code)
@@ -69,6 +72,9 @@ func run(ctx context.Context, name string, args []string, s streams) int {
 		return exit.code
 	case errors.Is(err, syscall.EPIPE):
 		return exitOK // whoever read has had enough
+	case errors.As(err, new(*fs.PathError)) && errors.Is(err, syscall.ENOSPC):
+		complain(s.err, err)
+		return exitOutput
 	}
 	complain(s.err, err)
 	return exitUsage

@@ -30,6 +30,7 @@ type session struct {
 	store           *state.Store // nil if the history cannot be kept
 	notices         []string     // what the person should know: no history, no cluster
 	now             func() time.Time
+	log             *slog.Logger
 	closers         []func() error
 }
 
@@ -46,6 +47,7 @@ func open(ctx context.Context, o *options) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.log = log
 	if err := s.connect(ctx, log); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

@@ -129,6 +129,11 @@ func (x *Platform) openCluster(p *profile.Profile, o Options) {
 		}
 	}
 	x.info = info
+	if config.Insecure {
+		x.trouble["kubernetes"] = errors.New("the kubeconfig turns the verification of the API server off (insecure-skip-tls-verify), which gonogo does not do: " +
+			"name its certificate-authority instead")
+		return
+	}
 	c, err := cluster.Open(cluster.Options{
 		RESTConfig: config, Info: info, ReadOnly: o.ReadOnly, Namespaces: p.Namespaces(), Dial: o.Dial, Now: o.Now, Log: o.Log,
 		WrapTransport: func(next http.RoundTripper) http.RoundTripper {

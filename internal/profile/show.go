@@ -77,6 +77,16 @@ func dump(value any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// SameConnections reports whether two profiles lead to the same systems with the same credentials.
+func SameConnections(a, b *Profile) bool {
+	was, err := dump(a.Connections)
+	if err != nil {
+		return false
+	}
+	is, err := dump(b.Connections)
+	return err == nil && bytes.Equal(was, is)
+}
+
 // Same reports whether a check asks the same question of the same system in both profiles and claims the same, so that an answer to one
 // is an answer to the other.
 func Same(before, after *Profile, id probes.ID) bool {

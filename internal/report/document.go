@@ -66,8 +66,8 @@ type Component struct {
 	ID        string    `json:"id"`
 	Title     string    `json:"title"`
 	Weight    Number    `json:"weight"`
-	Earned    Number    `json:"earned"`
-	Percent   int       `json:"percent"`
+	Earned    *Number   `json:"earned,omitempty" jsonschema:"description=absent when only some checks were asked"`
+	Percent   *int      `json:"percent,omitempty" jsonschema:"description=absent when only some checks were asked"`
 	Declared  *int      `json:"declared" jsonschema:"nullable,description=percent that a status document claims"`
 	Status    string    `json:"status"`
 	Remaining Remaining `json:"remaining"`
@@ -226,13 +226,20 @@ func (c *Counts) add(status string) {
 
 func component(c probes.ComponentScore, only map[probes.ID]bool) Component {
 	out := Component{
-		ID: string(c.Component.ID), Title: c.Component.Title, Weight: Number{c.Component.Weight}, Earned: Number{c.Earned}, Percent: c.Percent,
-		Declared: c.Component.Declared, Status: c.Status.String(), Remaining: remaining(c.Remaining), Checks: []Check{},
+		ID: string(c.Component.ID), Title: c.Component.Title, Weight: Number{c.Component.Weight}, Declared: c.Component.Declared,
+		Status: c.Status.String(), Remaining: remaining(c.Remaining), Checks: []Check{},
 	}
+	var asked []probes.Item
 	for _, i := range c.Items {
 		if only == nil || only[i.Spec.ID] {
 			out.Checks = append(out.Checks, check(i))
+			asked = append(asked, i)
 		}
+	}
+	if only == nil {
+		out.Earned, out.Percent = &Number{c.Earned}, &c.Percent
+	} else {
+		out.Status = probes.Worst(asked).String()
 	}
 	return out
 }

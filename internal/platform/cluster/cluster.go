@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -208,7 +209,14 @@ func (c *Cluster) spawn(task func()) bool {
 	if c.closed {
 		return false
 	}
-	c.tasks.Go(task)
+	c.tasks.Go(func() {
+		defer func() {
+			if v := recover(); v != nil { // what the task kept up grows old, and readers are told so
+				c.log.Error("kubernetes: a watch crashed", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			}
+		}()
+		task()
+	})
 	return true
 }
 

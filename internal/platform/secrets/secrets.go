@@ -88,6 +88,9 @@ func (r *Resolver) find(ctx context.Context, ref probes.SecretRef) (string, erro
 }
 
 func readFile(path string) (string, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return "", errors.New("it is not a file") // opening a pipe might never end
+	}
 	file, err := os.Open(path) //nolint:gosec // the profile's author names it
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("it does not exist: %w", probes.ErrNoSecret)
