@@ -12,7 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/254carbon/gonogo/probes"
 )
@@ -86,10 +87,31 @@ func Open(ctx context.Context, dir, platform string) (*Store, error) {
 	db.SetMaxOpenConns(2)
 	db.SetMaxIdleConns(1)
 	s.db = db
-	if err := s.prepare(ctx); err != nil {
+	if err := s.settle(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// patience is how long Open waits for other processes that open or close the same database.
+const patience = 5 * time.Second
+
+// settle prepares the database, again and again while another process is at it: a change of the journal's mode, which is part of making the
+// database and of its last closing, does not wait for locks as everything else does.
+func (s *Store) settle(ctx context.Context) error {
+	const pause = 10 * time.Millisecond
+	for end := time.Now().Add(patience); ; {
+		err := s.prepare(ctx)
+		var locked *sqlite.Error
+		if !errors.As(err, &locked) || locked.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
 }
 
 func (s *Store) prepare(ctx context.Context) error {

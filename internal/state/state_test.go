@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -217,5 +218,30 @@ func TestRecorderTellsOfAFullDiskOnceAndGoesOn(t *testing.T) {
 	r.Close()
 	if len(told) != 1 || !strings.Contains(told[0], "history is not kept") {
 		t.Errorf("told %q", told)
+	}
+}
+
+// A board, a check and a history that begin and end at nearly the same moment on a fresh machine make the database, find it being made, or
+// find it being closed for good.
+func TestManyOpenANewDatabaseAtOnce(t *testing.T) {
+	for round := range 40 {
+		dir := t.TempDir()
+		var all sync.WaitGroup
+		for n := range 3 {
+			all.Go(func() {
+				for k := range 4 {
+					s, err := Open(t.Context(), dir, "p")
+					if err != nil {
+						t.Errorf("round %d: %v", round, err)
+						return
+					}
+					err = s.Record(t.Context(), Change{Check: probes.ID(fmt.Sprint(n, k)), At: at(k), Status: probes.Pass})
+					if err = errors.Join(err, s.Close()); err != nil {
+						t.Errorf("round %d: %v", round, err)
+					}
+				}
+			})
+		}
+		all.Wait()
 	}
 }
