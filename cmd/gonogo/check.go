@@ -30,7 +30,8 @@ func newCheck(o *options) *cobra.Command {
 		Long: `Asks every check of the profile once, prints the result and exits with the
 verdict:  0 GO · 1 NO-GO · 2 usage or profile error · 3 UNKNOWN
 
-With --only just those checks are asked, no score is printed, and the exit code
+With --only just those checks are asked (and what blocks them, which decides
+whether they can be asked), no score is printed, and the exit code
 follows the worst of them.`,
 		Example: `  gonogo check
   gonogo check -o json | jq .score
