@@ -59,6 +59,9 @@ func (s *session) show(ctx context.Context) error {
 		defer recorder.Close()
 		po.OnResult = func(r probes.Result, list probes.Checklist) {
 			s.logResult(r)
+			if s.broken() {
+				return
+			}
 			recorder.Observe(list.Assess(s.now()))
 		}
 	}

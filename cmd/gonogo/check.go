@@ -233,7 +233,7 @@ func (s *session) previous(ctx context.Context, a probes.Assessment) *report.Pre
 
 // record keeps the result of a whole sweep.
 func (s *session) record(a probes.Assessment) {
-	if s.store == nil {
+	if s.store == nil || s.broken() {
 		return
 	}
 	trouble := ""
@@ -244,6 +244,9 @@ func (s *session) record(a probes.Assessment) {
 		s.notices = append(s.notices, trouble)
 	}
 }
+
+// broken reports whether somebody is breaking the simulated platform on purpose: what is seen then is not its history.
+func (s *session) broken() bool { return s.sim != nil && len(s.sim.Faults()) > 0 }
 
 // complainOfNotices writes what the person should know to standard error.
 func (s *session) complainOfNotices() {

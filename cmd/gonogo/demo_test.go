@@ -389,6 +389,18 @@ func TestHistoryRemembersBetweenCommands(t *testing.T) {
 	}
 }
 
+func TestAFaultOnPurposeIsNoHistory(t *testing.T) {
+	t.Parallel()
+	args := []string{"--demo", "--state-dir", t.TempDir()}
+	if code, _, stderr := gonogo(t, append(args, "--demo-fault", "prometheus=500", "check")...); code != 1 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	_, stdout, _ := gonogo(t, append(args, "check", "-o", "json")...)
+	if p := decode(t, stdout).Score.Previous; p == nil || p.Percent != 85 {
+		t.Errorf("previous %+v after a fault on purpose, want 85 %%", p)
+	}
+}
+
 func TestADamagedHistoryStopsNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -310,5 +310,9 @@ func asked(s probes.Spec) string {
 	if s.OnChange {
 		how = "on every change"
 	}
-	return fmt.Sprintf("%s, for at most %s; %s in a row make it fail", how, FormatInterval(s.Timeout), count(s.Confirm, "failure"))
+	makes := "a failure counts at once"
+	if s.Confirm > 1 {
+		makes = fmt.Sprintf("%d failures in a row count", s.Confirm)
+	}
+	return fmt.Sprintf("%s, for at most %s; %s", how, FormatInterval(s.Timeout), makes)
 }
