@@ -24,6 +24,10 @@ func (r SecretRef) IsZero() bool {
 	return r.Env == "" && r.File == "" && r.Secret == "" && len(r.Command) == 0
 }
 
+// OfPlatform reports whether the secret is kept in the platform itself, so that its absence says something of the platform. A variable, a
+// file or a command of the machine that gonogo runs on only says what gonogo was given.
+func (r SecretRef) OfPlatform() bool { return r.Secret != "" }
+
 // String says where the secret is kept, never what it is.
 func (r SecretRef) String() string {
 	switch {

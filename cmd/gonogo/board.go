@@ -49,6 +49,7 @@ func (s *session) show(ctx context.Context) error {
 	defer work.Wait()
 	defer cancel()
 
+	s.asking()
 	notices := newNotices()
 	for i, text := range s.notices {
 		notices.put(fmt.Sprintf("start-%d", i), tui.Warning, text)

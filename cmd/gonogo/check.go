@@ -128,6 +128,7 @@ func (s *session) chosen(words []string) (map[probes.ID]bool, error) {
 // sweep asks the chosen checks, and those that block them, once.
 func (s *session) sweep(ctx context.Context, only map[probes.ID]bool) (probes.Assessment, time.Duration) {
 	began := time.Now()
+	s.asking()
 	checks := s.checks
 	if only != nil {
 		needed := map[probes.ID]bool{}

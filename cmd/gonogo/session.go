@@ -98,7 +98,6 @@ func (s *session) connect(ctx context.Context, log *slog.Logger) error {
 	}
 	s.platform, s.platformOptions = p, po
 	s.closers = append(s.closers, func() error { s.platform.Close(); return nil })
-	s.notices = append(s.notices, p.Notices()...)
 	return nil
 }
 
@@ -126,6 +125,16 @@ func buildChecks(p *profile.Profile, over *platform.Platform) ([]probes.Check, e
 		checks = append(checks, probes.Check{Spec: c.Spec, Probe: probe})
 	}
 	return checks, nil
+}
+
+// asking says what the person should know of the connections before checks are asked over them.
+func (s *session) asking() {
+	for _, c := range s.profile.Checks() {
+		if c.Spec.Connection == "kubernetes" {
+			s.notices = append(s.notices, s.platform.Notices()...)
+			return
+		}
+	}
 }
 
 // historyTimeout bounds what the history may take while a command starts.

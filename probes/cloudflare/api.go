@@ -62,6 +62,8 @@ func (p *apiProbe) Observe(ctx context.Context) (probes.Observation, error) {
 	secret, err := p.secrets.Resolve(ctx, p.params.Token)
 	secret = strings.TrimSpace(secret)
 	switch {
+	case !p.params.Token.OfPlatform() && (errors.Is(err, probes.ErrNoSecret) || err == nil && secret == ""):
+		return probes.Observation{}, fmt.Errorf("gonogo was not given the platform's API token: %s is not set", p.params.Token)
 	case errors.Is(err, probes.ErrNoSecret) || err == nil && secret == "":
 		return fail(probes.Evidence{Subject: "the platform's API token", Want: "set", Got: "not set"}.From(p.params.Token.Request()),
 			"no token: %s is not set", p.params.Token), nil

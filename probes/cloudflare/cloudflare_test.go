@@ -25,7 +25,11 @@ func clock() time.Time { return noon }
 type secrets map[string]string
 
 func (s secrets) Resolve(_ context.Context, ref probes.SecretRef) (string, error) {
-	if ref.Secret != "" {
+	switch ref.Secret {
+	case "":
+	case "a/gone/c":
+		return "", probes.ErrNoSecret
+	default:
 		return "", errors.New(`secrets "cloudflare" is forbidden`)
 	}
 	if v, ok := s[ref.Env]; ok {
@@ -183,8 +187,9 @@ func TestAPI(t *testing.T) {
 		return func(t *testing.T) probes.Probe { return serving(t, answer(status, "application/json", body)).token() }
 	}
 	worlds := []probetest.World{
-		{Name: "not set", Want: probes.Fail, Says: []string{"no token", "environment variable TOKEN is not set"}, New: with(func(w *world) { delete(w.secrets, "TOKEN") })},
-		{Name: "empty", Want: probes.Fail, Says: []string{"no token"}, New: with(func(w *world) { w.secrets["TOKEN"] = "\n" })},
+		{Name: "the platform has no such Secret", Want: probes.Fail, Says: []string{"no token", "secret a/gone/c is not set"}, New: with(func(w *world) {
+			w.api.Token = probes.SecretRef{Secret: "a/gone/c"}
+		})},
 		{Name: "no token at all", Want: probes.Fail, Says: []string{"refuses", "characters"}, New: with(func(w *world) { w.secrets["TOKEN"] = "a b\x00" })},
 		{Name: "as files end", Want: probes.Pass, Says: []string{"expires in 90 days"}, New: with(func(w *world) { w.secrets["TOKEN"] += "\r\n" })},
 		{
@@ -205,6 +210,8 @@ func TestAPI(t *testing.T) {
 		},
 	}
 	errs := append(failures((*world).token),
+		probetest.Failure{Name: "not set", Says: []string{"was not given", "environment variable TOKEN is not set"}, New: with(func(w *world) { delete(w.secrets, "TOKEN") })},
+		probetest.Failure{Name: "empty", Says: []string{"was not given"}, New: with(func(w *world) { w.secrets["TOKEN"] = "\n" })},
 		probetest.Failure{Name: "the Secret may not be read", Says: []string{"forbidden", "secret a/b/c"}, New: with(func(w *world) {
 			w.api.Token = probes.SecretRef{Secret: "a/b/c"}
 		})},

@@ -120,6 +120,8 @@ func (p *credentialsProbe) resolve(ctx context.Context) (username, password stri
 		}
 		values[i], err = find(ctx, ref)
 		switch {
+		case !ref.OfPlatform() && (errors.Is(err, probes.ErrNoSecret) || err == nil && strings.TrimSpace(values[i]) == ""):
+			return "", "", nil, fmt.Errorf("gonogo was not given the %s of the platform's credential: %s is not set", word, ref)
 		case errors.Is(err, probes.ErrNoSecret) || err == nil && strings.TrimSpace(values[i]) == "":
 			obs := fail(nil, probes.Evidence{Subject: word + " of the platform's credential", Want: "set", Got: "not set"}.From(ref.Request()),
 				"no credential: %s is not set", ref)

@@ -30,12 +30,8 @@ func TestCredentials(t *testing.T) {
 			New: with(func(w *world) { w.secrets["PASSWORD"] += "\n" }),
 		},
 		{
-			Name: "the variable is not set", Want: probes.Fail, Says: []string{"no credential", "environment variable PASSWORD is not set"},
-			New: with(func(w *world) { delete(w.secrets, "PASSWORD") }),
-		},
-		{
-			Name: "the variable is empty", Want: probes.Fail, Says: []string{"environment variable USER is not set"},
-			New: with(func(w *world) { w.secrets["USER"] = "  " }),
+			Name: "the platform has no such Secret", Want: probes.Fail, Says: []string{"no credential", "secret registry/gone/password is not set"},
+			New: with(func(w *world) { w.params.Credential.Password = probes.SecretRef{Secret: "registry/gone/password"} }),
 		},
 		{
 			Name: "the documented platform", Want: probes.Fail, Says: []string{"does not accept robot$gonogo", "anonymous"}, Shows: []string{"401"},
@@ -74,6 +70,14 @@ func TestCredentials(t *testing.T) {
 					s.Robot(sim.ReaderRobot).Permissions = []sim.Permission{sim.OfSystem("quota:list")}
 				})
 			}),
+		},
+		probetest.Failure{
+			Name: "the variable is not set", Says: []string{"was not given", "environment variable PASSWORD is not set"},
+			New: with(func(w *world) { delete(w.secrets, "PASSWORD") }),
+		},
+		probetest.Failure{
+			Name: "the variable is empty", Says: []string{"was not given", "environment variable USER is not set"},
+			New: with(func(w *world) { w.secrets["USER"] = "  " }),
 		},
 		probetest.Failure{
 			Name: "gonogo has no credential", Says: []string{"no reading credential", "project:read"}, New: with(func(w *world) { w.anon = true }),
