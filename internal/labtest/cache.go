@@ -12,7 +12,7 @@ import (
 )
 
 // recipe and modules stand in testdata/lab/build.sh too: they change together.
-const recipe = "1"
+const recipe = "2"
 
 // modules returns the folders of testdata/lab that hold a module, in the order of
 // the key.

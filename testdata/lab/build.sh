@@ -11,7 +11,7 @@ set -euo pipefail
 
 lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 modules=(kubernetes kwok velero minio)
-recipe=1 # counts changes to how the same modules are built
+recipe=2 # counts changes to how the same modules are built
 
 # The key, which internal/labtest computes too: they change together.
 key_of() {
@@ -119,9 +119,10 @@ if [[ ! -e $dir/complete ]]; then
 	build kwok kwok sigs.k8s.io/kwok/cmd/kwok
 	files kwok sigs.k8s.io/kwok kustomize/stage stages
 	files kwok sigs.k8s.io/kwok kustomize/crd/bases kwok-crds
+	manager=sigs.k8s.io/controller-runtime/pkg/metrics/server # listens on every address otherwise, and no flag of velero's says where
 	velero=$(version velero github.com/vmware-tanzu/velero)
 	build velero velero github.com/vmware-tanzu/velero/cmd/velero \
-		"-X github.com/vmware-tanzu/velero/pkg/buildinfo.Version=$velero"
+		"-X github.com/vmware-tanzu/velero/pkg/buildinfo.Version=$velero -X $manager.DefaultBindAddress=0"
 	build velero-plugin-for-aws velero github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws
 	files velero github.com/vmware-tanzu/velero config/crd/v1/bases velero-crds/v1
 	files velero github.com/vmware-tanzu/velero config/crd/v2alpha1/bases velero-crds/v2alpha1
