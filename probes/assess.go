@@ -272,6 +272,7 @@ func (a *Assessment) judge() {
 	}
 	a.Reasons = append(wanting, unclear...)
 	threshold := FormatRat(a.Outline.Threshold)
+	short := below(a.Earned, a.Possible, a.Outline.Threshold)
 	switch {
 	case checked == 0:
 		a.Verdict = NoGo
@@ -281,14 +282,13 @@ func (a *Assessment) judge() {
 		a.Verdict = NoGo
 		a.Reasons = append(a.Reasons, Reason{Text: fmt.Sprintf("score is at most %d %%, below the %s %% that GO needs", a.HighPct, threshold)})
 		return
-	case below(a.Earned, a.Possible, a.Outline.Threshold):
-		unclear = append(unclear, Reason{})
+	case short:
 		a.Reasons = append(a.Reasons, Reason{Text: fmt.Sprintf("score is %d %% as far as measured, below the %s %% that GO needs", a.Percent, threshold)})
 	}
 	switch {
 	case len(wanting) > 0:
 		a.Verdict = NoGo
-	case len(unclear) > 0:
+	case len(unclear) > 0 || short:
 		a.Verdict = VerdictUnknown
 	default:
 		a.Verdict = Go

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -14,19 +13,6 @@ func Sparkline(percents []int) string {
 		b.WriteRune(blocks[min(len(blocks)-1, max(0, p*len(blocks)/101))])
 	}
 	return b.String()
-}
-
-// FormatAgo writes an age in one unit: "3 s", "5 min", "2 h", "4 d".
-func FormatAgo(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", max(0, int(d/time.Second)))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", d/time.Minute)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", d/time.Hour)
-	}
-	return fmt.Sprintf("%d d", d/(24*time.Hour))
 }
 
 // FormatInterval writes a duration without the parts that are zero: "15m", "1h30m".

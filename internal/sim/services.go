@@ -8,7 +8,7 @@ import (
 type page struct {
 	namespace, service, port, path string
 	header                         [2]string
-	body                           string
+	body                           string // none at all answers 204
 }
 
 // pages are what only the real programs answer: a placeholder web server has none of these.
@@ -23,7 +23,7 @@ var pages = []page{
 	{"data-platform", "trino-coordinator", "8080", "/v1/info", [2]string{"Content-Type", "application/json"}, `{"nodeVersion":{"version":"424"},"environment":"production","coordinator":true,"starting":false,"uptime":"2.11d"}`},
 	{"data-platform", "doris-fe-service", "8030", "/api/bootstrap", [2]string{"Content-Type", "application/json"}, `{"msg":"success","code":0,"data":{"replayedJournalId":0,"queryPort":0,"rpcPort":0,"version":""},"count":0}`},
 	{"vault-prod", "vault", "8200", "/v1/sys/health", [2]string{"Content-Type", "application/json"}, `{"initialized":true,"sealed":false,"standby":false,"version":"1.15.0","cluster_name":"vault-cluster-254"}`},
-	{"data-platform", "minio-service", "9000", "/minio/health/live", [2]string{"Server", "MinIO"}, ""},
+	{"data-platform", "minio-service", "9000", "/minio/health/live", [2]string{"Server", "MinIO"}, "\n"},
 	{"data-platform", "dolphinscheduler-api", "12345", "/actuator/health", [2]string{"Content-Type", "application/json"}, `{"status":"UP","components":{"db":{"status":"UP"}}}`},
 	{"data-platform", "lakefs", "8000", "/health", [2]string{"X-Content-Type-Options", "nosniff"}, "alive!"},
 	{"data-platform", "lakefs", "8000", "/api/v1/healthcheck", [2]string{"X-Request-Id", "lakefs"}, ""},
@@ -61,7 +61,7 @@ func (s *Sim) serveServices() {
 		}
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set(p.header[0], p.header[1])
-			if p.body == "" && p.service == "lakefs" {
+			if p.body == "" {
 				w.WriteHeader(http.StatusNoContent)
 				return
 			}

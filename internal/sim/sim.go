@@ -5,7 +5,6 @@ package sim
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -125,7 +124,7 @@ func (s *Sim) populate(reset bool) error {
 	now := s.Now()
 	s.Kube = kubeapi.NewStore(kubeapi.StoreOptions{Now: s.Now})
 	s.Prometheus = prom.Platform(s.Now)
-	s.answers = &answers{ready: s.scenario == Ready, fail: map[string]string{}, done: map[string]bool{}}
+	s.answers = &answers{ready: s.scenario == Ready, done: map[string]bool{}}
 	harborState, cloudflareState := harbor.Documented(now, s.accounts), cloudflare.Documented(now, s.tokens)
 	if s.scenario == Ready {
 		harborState, cloudflareState = harbor.Ready(now, s.accounts), cloudflare.Ready(now, s.tokens)
@@ -209,9 +208,6 @@ func (s *Sim) Profile(p *profile.Profile) *profile.Profile {
 	return &own
 }
 
-// Roots are the authorities that vouch for the simulated servers.
-func (s *Sim) Roots() *x509.CertPool { return s.hosts.roots }
-
 // getenv is the environment of a demo: the credentials of the simulated servers, and nothing of the machine's.
 func (s *Sim) getenv(name string) (string, bool) {
 	s.mu.Lock()
@@ -257,13 +253,6 @@ func (s *Sim) Label() string {
 
 // Requests returns what reached the simulated servers so far, in order.
 func (s *Sim) Requests() []Request { return s.hosts.log.all() }
-
-// Fail makes the stand-in answer of a check fail, or with an empty text pass again.
-func (s *Sim) Fail(check, why string) {
-	s.answers.mu.Lock()
-	defer s.answers.mu.Unlock()
-	s.answers.fail[check] = why
-}
 
 // Dir is where the state and the history of this scenario are kept.
 func (s *Sim) Dir() string { return s.dir }
