@@ -100,6 +100,7 @@ type KindInfo struct {
 	Name       string        // as a profile writes it: "kubernetes.nodes"
 	About      string        // one sentence: what it asks, and where its evidence comes from
 	Connection string        // the connection it asks over; empty for none
+	Others     []string      // the connections that it cannot do without besides
 	OnChange   bool          // whether its answers come from a watch
 	Every      time.Duration // default interval
 	Timeout    time.Duration // default deadline
@@ -107,4 +108,12 @@ type KindInfo struct {
 	// Params returns a pointer to a new parameter struct with yaml tags, filled with its defaults. If the struct has a method
 	// Validate() error, it is called after decoding.
 	Params func() any
+}
+
+// Connections lists every connection that the kind cannot do without.
+func (k KindInfo) Connections() []string {
+	if k.Connection == "" {
+		return k.Others
+	}
+	return append([]string{k.Connection}, k.Others...)
 }

@@ -122,9 +122,11 @@ func (b *builder) exempt(c *checkDoc, kind probes.KindInfo) string {
 			return "the environment variable " + w.Env + " is not set"
 		}
 	}
-	if isConnection(kind.Connection) && !connections.Has(kind.Connection) {
-		b.add(c.of("probe"), "probe %s asks over the connection %s, which is not declared; declare it under connections, or write when: {connection: %s}",
-			kind.Name, kind.Connection, kind.Connection)
+	for _, name := range kind.Connections() {
+		if isConnection(name) && !connections.Has(name) {
+			b.add(c.of("probe"), "probe %s asks over the connection %s, which is not declared; declare it under connections, or write when: {connection: %s}",
+				kind.Name, name, name)
+		}
 	}
 	return ""
 }

@@ -90,8 +90,10 @@ func Build(c profile.Check, x *platform.Platform) (probes.Probe, error) {
 		if k.info.Name != c.Kind {
 			continue
 		}
-		if err := x.Trouble(k.info.Connection); err != nil {
-			return probes.ProbeFunc(func(context.Context) (probes.Observation, error) { return probes.Observation{}, err }), nil
+		for _, connection := range k.info.Connections() {
+			if err := x.Trouble(connection); err != nil {
+				return probes.ProbeFunc(func(context.Context) (probes.Observation, error) { return probes.Observation{}, err }), nil
+			}
 		}
 		p, err := k.build(c.Spec.ID, c.Params, x)
 		if err != nil {
