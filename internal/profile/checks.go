@@ -147,6 +147,9 @@ func (b *builder) params(c *checkDoc, kind probes.KindInfo) any {
 		node = &yaml.Node{Kind: yaml.MappingNode, Line: c.self.Line, Column: c.self.Column}
 	}
 	decoder{b.collector}.into(node, reflect.ValueOf(params).Elem(), path)
+	if about, ok := params.(probes.Declaring); ok {
+		about.Declare(b.declared)
+	}
 	valid, ok := params.(interface{ Validate() error })
 	if !ok || len(b.faults) > before {
 		return params

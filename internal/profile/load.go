@@ -112,8 +112,9 @@ func Load(name string, src []byte, kinds []probes.KindInfo) (*Profile, error) {
 // builder makes a Profile of a document. It goes on after faults; what it returns is only of use if there are none.
 type builder struct {
 	*collector
-	doc   *document
-	kinds map[string]probes.KindInfo
+	doc      *document
+	kinds    map[string]probes.KindInfo
+	declared probes.Declared
 }
 
 func (b *builder) build() *Profile {
@@ -137,6 +138,7 @@ func (b *builder) build() *Profile {
 		}
 	}
 	b.inventory()
+	b.declared = p.Declared()
 	for _, id := range slices.Sorted(maps.Keys(d.Actions)) {
 		p.Actions = append(p.Actions, b.action(id, d.Actions[id]))
 	}
