@@ -3,6 +3,7 @@ package probes
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 )
 
@@ -66,6 +67,7 @@ type ComponentScore struct {
 	Earned    *big.Rat
 	Possible  *big.Rat // the weight, or 0 if none of its checks applies or all weigh nothing
 	Percent   int      // earned, rounded down, whatever the component weighs; where no check weighs anything 100 if all pass, else 0
+	HighPct   int      // the same, if everything that could not be measured passed
 	Status    Status   // the worst of its checks
 	Remaining Effort
 	Items     []Item
@@ -206,7 +208,7 @@ func (o *Outline) waiver(item Item, now time.Time) *Waiver {
 // scoreComponent fills in the points of a component's items and returns its score, and what it would earn if all that could not be
 // measured passed.
 func scoreComponent(c Component, items []Item) (ComponentScore, *big.Rat) {
-	score := ComponentScore{Component: c, Items: items, Earned: new(big.Rat), Possible: new(big.Rat), Percent: 100}
+	score := ComponentScore{Component: c, Items: items, Earned: new(big.Rat), Possible: new(big.Rat), Percent: 100, HighPct: 100}
 	sum := new(big.Rat)
 	for _, i := range items {
 		if i.Status != NotApplicable && i.Spec.Weight != nil {
@@ -214,7 +216,7 @@ func scoreComponent(c Component, items []Item) (ComponentScore, *big.Rat) {
 		}
 	}
 	score.Status = Worst(items)
-	high, ratios := new(big.Rat), new(big.Rat)
+	high, ratios, blind := new(big.Rat), new(big.Rat), new(big.Rat)
 	if sum.Sign() > 0 {
 		score.Possible.Set(c.Weight)
 		for n := range items {
@@ -228,15 +230,33 @@ func scoreComponent(c Component, items []Item) (ComponentScore, *big.Rat) {
 			score.Earned.Add(score.Earned, i.Points)
 			if i.blind {
 				high.Add(high, i.Worth)
+				blind.Add(blind, i.Spec.Weight)
 			} else {
 				high.Add(high, i.Points)
 			}
 		}
-		score.Percent = Percent(ratios, sum)
+		score.Percent, score.HighPct = Percent(ratios, sum), Percent(blind.Add(blind, ratios), sum)
 	} else if score.Status != Pass && score.Status != NotApplicable {
 		score.Percent = 0
+		if slices.ContainsFunc(items, func(i Item) bool { return !i.blind && i.Status != Pass && i.Status != NotApplicable }) {
+			score.HighPct = 0
+		}
 	}
 	return score, high
+}
+
+// Drift compares what was measured with what a status document declares: above 0 more was measured, below 0 less. It is 0 where nothing is
+// declared, and where what could not be measured may make up the difference.
+func (c ComponentScore) Drift() int {
+	switch d := c.Component.Declared; {
+	case d == nil || c.Status == NotApplicable:
+		return 0
+	case c.Percent > *d:
+		return c.Percent - *d
+	case c.HighPct < *d:
+		return c.HighPct - *d
+	}
+	return 0
 }
 
 // Worst is the status that a component of these checks shows: the one that most needs a person.

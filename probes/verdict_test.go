@@ -108,3 +108,33 @@ func TestSleepingAgesWhatWasMeasured(t *testing.T) {
 		t.Errorf("%s, %s old without sleep", item.Status, item.Age)
 	}
 }
+
+func TestDriftIsWhatWasMeasuredOnly(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		declared int
+		results  []Result
+		drift    int
+	}{
+		{"as declared", 50, []Result{answer("a1", Pass), answer("a2", Fail)}, 0},
+		{"more than declared", 60, []Result{answer("a1", Pass), answer("a2", Pass)}, 40},
+		{"less than declared", 100, []Result{answer("a1", Pass), answer("a2", Fail)}, -50},
+		{"blindness may make up the difference", 100, []Result{answer("a1", Pass), refusal("a2")}, 0},
+		{"blindness cannot make up the difference", 100, []Result{answer("a1", Fail), refusal("a2")}, -50},
+		{"more than declared, half blind", 30, []Result{answer("a1", Pass), refusal("a2")}, 20},
+		{"nothing asked", 100, nil, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			comp := component("a", 10)
+			comp.Declared = &c.declared
+			l := checklist(t, Outline{Components: []Component{comp}, Specs: []Spec{spec("a1", "a", 1), spec("a2", "a", 1)}})
+			if got := l.With(c.results...).Assess(noon).Components[0].Drift(); got != c.drift {
+				t.Errorf("drift is %d, not %d", got, c.drift)
+			}
+		})
+	}
+	l := checklist(t, Outline{Components: []Component{component("a", 10)}, Specs: []Spec{spec("a1", "a", 1)}})
+	if got := l.With(answer("a1", Fail)).Assess(noon).Components[0].Drift(); got != 0 {
+		t.Errorf("without a declaration the drift is %d", got)
+	}
+}

@@ -324,19 +324,8 @@ func (m *Model) componentLines(c *probes.ComponentScore, w int) []string {
 	out = append(out, wrapped(th.Strong, probes.Clean(c.Component.Title, 200), "", w)...)
 	bar := gauge(th, max(4, w-7), c.Percent, c.Percent, th.Pass)
 	out = append(out, line(th, w, append(bar, in(th.Text, fmt.Sprintf(" %d %%", c.Percent))), nil, nil), "")
-	if d := c.Component.Declared; d != nil {
-		text, style := fmt.Sprintf("declared %d %%, as measured", *d), th.Muted
-		if *d != c.Percent {
-			text, style = fmt.Sprintf("declared %d %%, measured %d %%", *d, c.Percent), th.Warn
-		}
-		out = append(out, wrapped(style, text, "", w)...)
-	}
-	if e := c.Remaining.String(); e != "" {
-		out = append(out, wrapped(th.Muted, "est. "+e+" left", "", w)...)
-	}
-	if e := c.Component.Invested.String(); e != "" {
-		out = append(out, wrapped(th.Muted, e+" invested", "", w)...)
-	}
+	out = append(out, driftLines(th, c, w)...)
+	out = append(out, effortLines(th, c, w)...)
 	out = append(out, "")
 	for n := range c.Items {
 		i := &c.Items[n]
@@ -351,4 +340,19 @@ func (m *Model) componentLines(c *probes.ComponentScore, w int) []string {
 		}
 	}
 	return out
+}
+
+// effortLines say what went into a component and what is left to do, as far as either was estimated.
+func effortLines(th *theme.Theme, c *probes.ComponentScore, w int) []string {
+	var parts []string
+	if e := c.Component.Invested.String(); e != "" {
+		parts = append(parts, e+" invested")
+	}
+	if e := c.Remaining.String(); e != "" {
+		parts = append(parts, "est. "+e+" left")
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return wrapped(th.Muted, "effort: "+strings.Join(parts, ", "), "", w)
 }

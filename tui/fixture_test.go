@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -202,6 +203,20 @@ func ready() probes.Checklist {
 
 func blind() probes.Checklist {
 	return checklist(answers(func(tableRow) string { return "unknown" }, noon()))
+}
+
+// drifted is documented with a status document that has not noticed that monitoring is complete.
+func drifted() probes.Checklist {
+	l := documented()
+	o := *l.Outline()
+	o.Components = slices.Clone(o.Components)
+	o.Components[0].Declared = percent(60)
+	o.Components[0].Invested = probes.Effort{Min: 2 * time.Hour, Max: 2 * time.Hour}
+	l, err := l.Over(&o, func(probes.ID) bool { return true })
+	if err != nil {
+		panic(err)
+	}
+	return l
 }
 
 // halfBlind is documented with Harbor not answering.

@@ -37,6 +37,7 @@ func scenes() []scene {
 		{name: "documented", deps: inDemo, list: documented},
 		{name: "detail", deps: plain, list: documented, keys: []string{"enter"}},
 		{name: "component", deps: plain, list: documented, keys: []string{"home"}},
+		{name: "drift", deps: plain, list: drifted, keys: []string{"home"}},
 		{name: "filter", deps: plain, list: documented, keys: []string{"/", "g", "a", "t", "e"}},
 		{name: "next", deps: plain, list: documented, keys: []string{"n"}},
 		{name: "help", deps: plain, list: documented, keys: []string{"?"}},
@@ -47,6 +48,7 @@ func scenes() []scene {
 		{name: "go", deps: plain, list: ready},
 		{name: "ascii", deps: with(func(d *Deps) { d.Theme.ASCII = true }), list: halfBlind},
 		{name: "wall", deps: wall, list: documented},
+		{name: "wall-drift", deps: wall, list: drifted},
 		{name: "wall-go", deps: wall, list: ready},
 		{name: "wall-old", deps: wall, list: documented, more: []tea.Msg{clockMsg(noon().Add(90 * time.Minute))}},
 	}

@@ -168,6 +168,9 @@ func (m *Model) headline(w int) []span {
 	if e := m.estimate(); e != "" {
 		extra = append(extra, []span{in(th.Muted, "est. "), in(th.Text, e)})
 	}
+	if d := m.driftHeadline(w - spansWidth(spans) - headlineGaps(extra)); d != nil {
+		extra = append(extra, d)
+	}
 	if s := sparkline(th.Glyphs, m.past.trend, 24); s != "" {
 		extra = append(extra, []span{in(th.Muted, s)})
 	}
@@ -177,6 +180,16 @@ func (m *Model) headline(w int) []span {
 		}
 	}
 	return spans
+}
+
+// headlineGaps is what the extras of the headline take, each with the gap before it, and the gap before one more.
+func headlineGaps(extra [][]span) int {
+	const gap = 3
+	n := gap
+	for _, e := range extra {
+		n += gap + spansWidth(e)
+	}
+	return n
 }
 
 // delta compares the score with the previous one.

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/theme"
 )
@@ -66,9 +64,6 @@ func componentRow(th *theme.Theme, c *probes.ComponentScore, open bool, as look,
 		fold = th.Glyphs.Open
 	}
 	var right []span
-	if cols.bar > 0 {
-		right = append(right, gauge(th, cols.bar, c.Percent, c.Percent, th.Pass)...)
-	}
 	if cols.points > 0 {
 		got := probes.ShortRat(c.Earned) + "/" + probes.ShortRat(c.Possible)
 		right = append(right, in(th.Text, fmt.Sprintf(" %*s", cols.points, got)))
@@ -81,30 +76,18 @@ func componentRow(th *theme.Theme, c *probes.ComponentScore, open bool, as look,
 		mark += k.word + " "
 	}
 	left := []span{cursorSpan(th, as), in(th.Muted, fold+" "), in(k.style, mark), in(th.Strong, probes.Clean(c.Component.Title, 200))}
-	if d := drift(th, c, w-spansWidth(left)-spansWidth(right)-4); d != nil {
+	room := w - spansWidth(left) - spansWidth(right) - 3
+	d := driftSpan(th, c, room-cols.bar)
+	if long := driftSpan(th, c, room); d != nil && cells(long.text) > cells(d.text) && strings.Contains(long.text, driftWords(c)[0]) {
+		d, cols.bar = long, 0 // in full, the words say what the bar shows
+	}
+	if cols.bar > 0 {
+		right = append(gauge(th, cols.bar, c.Percent, c.Percent, th.Pass), right...)
+	}
+	if d != nil {
 		left = append(left, in(th.Text, "  "), *d)
 	}
 	return line(th, w, left, right, as)
-}
-
-// drift marks a component whose measured percentage is not what a status document claims, in as many words as there is room for.
-func drift(th *theme.Theme, c *probes.ComponentScore, room int) *span {
-	if c.Component.Declared == nil || *c.Component.Declared == c.Percent || unasked(c) {
-		return nil
-	}
-	style, glyph := th.Warn, th.Glyphs.Down
-	if c.Percent > *c.Component.Declared {
-		style, glyph = th.Accent, th.Glyphs.Up
-	}
-	text := glyph
-	for _, words := range []string{"declared %d %%", "said %d %%", "%d %%"} {
-		if long := glyph + " " + fmt.Sprintf(words, *c.Component.Declared); ansi.StringWidth(long) <= room {
-			text = long
-			break
-		}
-	}
-	s := in(style, text)
-	return &s
 }
 
 func (m *Model) checkRow(i *probes.Item, as look, w int, cols columns) string {

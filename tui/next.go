@@ -46,9 +46,9 @@ func (m *Model) stepLine(n int, s *probes.Step, w int) string {
 	}
 	right = append(right, in(th.Pass, fmt.Sprintf("%5s", "+"+probes.ShortRat(s.Points))))
 	if e := s.Effort.String(); e != "" {
-		right = append(right, in(th.Muted, fmt.Sprintf(" in %-7s", e)))
+		right = append(right, in(th.Muted, fmt.Sprintf("  est. %-7s", e)))
 	} else {
-		right = append(right, in(th.Muted, strings.Repeat(" ", 11)))
+		right = append(right, in(th.Muted, strings.Repeat(" ", 14)))
 	}
 	if w < 44 {
 		right = right[len(right)-2:]

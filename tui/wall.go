@@ -282,7 +282,11 @@ func (m *Model) wallFacts(w int) [][]span {
 			second = append(second, est...)
 		}
 	}
-	return append(facts, second, countSpans(th, &m.board, w))
+	facts = append(facts, second, countSpans(th, &m.board, w))
+	if d := m.driftHeadline(w); d != nil {
+		facts = append(facts, d)
+	}
+	return facts
 }
 
 func (m *Model) wallBar(r image.Rectangle) []string {

@@ -94,7 +94,11 @@ func (m *Model) wallComponents(w, h, from int) []string {
 		bar := max(6, min(w-49, 48))
 		right := append(gauge(th, bar, c.Percent, c.Percent, th.Pass),
 			in(th.Text, fmt.Sprintf(" %3d %%", c.Percent)), in(k.style, fmt.Sprintf("  %-7s ", k.word)))
-		out = append(out, line(th, w, []span{in(k.style, " "+k.glyph+" "), in(th.Strong, probes.Clean(c.Component.Title, 200))}, right, nil))
+		left := []span{in(k.style, " "+k.glyph+" "), in(th.Strong, probes.Clean(c.Component.Title, 200))}
+		if d := driftSpan(th, c, w-spansWidth(left)-spansWidth(right)-3); d != nil {
+			left = append(left, in(th.Text, "  "), *d)
+		}
+		out = append(out, line(th, w, left, right, nil))
 		if h >= 2*len(m.board.Components) {
 			out = append(out, "")
 		}
