@@ -83,8 +83,8 @@ fuzz: ## fuzz everything that parses foreign bytes, FUZZTIME each
 	done
 
 .PHONY: golden
-golden: ## rewrite the golden frames; look at the difference before committing it
-	$(GO) test ./tui -update
+golden: ## rewrite the golden frames and reports; look at the difference before committing it
+	$(GO) test ./tui ./internal/report -update
 
 .PHONY: clean
 clean: ## remove what was built

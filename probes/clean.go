@@ -55,12 +55,13 @@ func ellipsis(text string, limit int) string {
 	return strings.TrimRight(string(runes), " ") + "…"
 }
 
-// printable leaves out controls and the characters that reorder or hide text around them.
+// printable leaves out controls, the characters that reorder or hide text around them, and what is no character at all.
 func printable(r rune) bool {
 	if unicode.Is(unicode.Cf, r) {
 		return r == '\u200d' // the joiner inside emoji
 	}
-	return !unicode.IsControl(r) && !unicode.Is(unicode.Co, r) && !unicode.Is(unicode.Cs, r) && r != '\u2028' && r != '\u2029'
+	return !unicode.IsControl(r) && !unicode.Is(unicode.Co, r) && !unicode.Is(unicode.Cs, r) && !unicode.Is(unicode.Noncharacter_Code_Point, r) &&
+		r != '\u2028' && r != '\u2029'
 }
 
 // escapeLength is the length of the escape sequence that text begins with, or 0. An unfinished one reaches to the end of the text.

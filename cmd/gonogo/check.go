@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/internal/report"
 	"github.com/254carbon/gonogo/internal/state"
 	"github.com/254carbon/gonogo/probes"
@@ -32,9 +35,20 @@ verdict:  0 GO · 1 NO-GO · 2 usage or profile error · 3 UNKNOWN
 
 With --only just those checks are asked (and what blocks them, which decides
 whether they can be asked), no score is printed, and the exit code
-follows the worst of them.`,
+follows the worst of them.
+
+Forms of the result, all of the same answers:
+  table        for a person (-v lists what passes, too)
+  json, yaml   for programs; --schema prints the JSON Schema
+  junit        for the test page of a pipeline: a suite for each component
+  sarif        for code scanning: open gates are errors, other failures warnings
+  markdown     for a comment on a pull request
+  prometheus   for a textfile collector or a push gateway`,
 		Example: `  gonogo check
   gonogo check -o json | jq .score
+  gonogo check -o junit > gonogo.xml
+  gonogo check -o markdown | gh pr comment --body-file -
+  gonogo check -o prometheus > /var/lib/node_exporter/gonogo.prom
   gonogo check --only harbor-credentials,worker-nodes
   gonogo check --fail-on no-go        # not being able to tell is no failure`,
 		Args: cobra.NoArgs,
@@ -53,7 +67,7 @@ follows the worst of them.`,
 	return cmd
 }
 
-var outputs = []string{"table", "json", "yaml"}
+var outputs = []string{"table", "json", "yaml", "junit", "sarif", "markdown", "prometheus"}
 
 func writeSchema(o *options) error {
 	text, err := report.Schema()
@@ -100,7 +114,7 @@ func check(ctx context.Context, o *options, f checkFlags) error {
 		s.record(a)
 	}
 	s.complainOfNotices()
-	if err := write(o, f.output, a, meta); err != nil {
+	if err := s.write(f.output, a, meta); err != nil {
 		return err
 	}
 	if code := exitCode(a, only, f.failOn); code != exitOK {
@@ -158,14 +172,37 @@ func (s *session) need(id probes.ID, needed map[probes.ID]bool) {
 	}
 }
 
-func write(o *options, output string, a probes.Assessment, m report.Meta) error {
+// write writes the result in the form that was asked for.
+func (s *session) write(output string, a probes.Assessment, m report.Meta) error {
+	out := s.opts.out
 	switch output {
 	case "json":
-		return report.WriteJSON(o.out, report.NewDocument(a, m))
+		return report.WriteJSON(out, report.NewDocument(a, m))
 	case "yaml":
-		return report.WriteYAML(o.out, report.NewDocument(a, m))
+		return report.WriteYAML(out, report.NewDocument(a, m))
+	case "junit":
+		return report.WriteJUnit(out, a, m)
+	case "sarif":
+		return report.WriteSARIF(out, a, m, versionText(), s.places())
+	case "markdown":
+		return report.WriteMarkdown(out, a, m)
+	case "prometheus":
+		return report.WritePrometheus(out, a, m)
 	}
-	return report.WriteTable(o.out, a, m, o.style())
+	return report.WriteTable(out, a, m, s.opts.style())
+}
+
+// places says where in the profile's file each check is written, if it is a file in the directory that the command runs in: another's path
+// means nothing to whoever reads the result.
+func (s *session) places() func(probes.ID) (report.Place, bool) {
+	file := s.opts.profile
+	if _, builtin := profile.BuiltinSource(file); builtin || !filepath.IsLocal(file) {
+		return nil
+	}
+	return func(id probes.ID) (report.Place, bool) {
+		c, ok := s.profile.Check(id)
+		return report.Place{URI: (&url.URL{Path: filepath.ToSlash(filepath.Clean(file))}).EscapedPath(), Line: c.Pos.Line}, ok
+	}
 }
 
 // exitCode is the verdict's, or with only some checks asked that of the worst of them.
