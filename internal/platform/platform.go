@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"github.com/254carbon/gonogo/internal/platform/transport"
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/velero"
 )
 
 // Options say from where and under which rules a platform is reached.
@@ -54,6 +56,7 @@ type Platform struct {
 	Harbor     *harbor.Client
 	Cloudflare *cloudflare.Client
 	Web        *Web
+	Hosts      velero.Hosts // nil where names are not to be looked up
 	Answers    *http.Client // nil on a real platform
 	AnswersURL string
 
@@ -65,6 +68,9 @@ type Platform struct {
 func Open(p *profile.Profile, o Options) (*Platform, error) {
 	x := &Platform{ReadOnly: o.ReadOnly, Now: o.Now, Environ: o.Environ, Mask: &secrets.Mask{}, trouble: map[string]error{}}
 	x.Secrets = &secrets.Resolver{Getenv: o.Getenv, ReadOnly: o.ReadOnly, Mask: x.Mask}
+	if o.Dial == nil {
+		x.Hosts = net.DefaultResolver
+	}
 	x.openCluster(p, o)
 	for name, open := range map[string]func() error{
 		"prometheus": func() error { return x.openPrometheus(p.Connections.Prometheus, o) },

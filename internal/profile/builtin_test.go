@@ -27,7 +27,7 @@ import (
 func realKinds() []probes.KindInfo {
 	return []probes.KindInfo{
 		kube.ObjectsInfo(), kube.MetricsInfo(), kube.NodesInfo(), kube.HPAInfo(), kube.WorkloadsInfo(), kube.InventoryInfo(),
-		velero.ServerInfo(), velero.StorageInfo(), velero.SchedulesInfo(), velero.BackupsInfo(),
+		velero.ServerInfo(), velero.StorageInfo(), velero.SchedulesInfo(), velero.BackupsInfo(), velero.DomainInfo(),
 		prometheus.TargetsInfo(), prometheus.PromQLInfo(), cloudflare.APIKind(), cloudflare.TunnelKind(),
 		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(),
 		web.Info(), command.Info(), simulated.Info(),

@@ -81,6 +81,8 @@ func clusterProbe(t *testing.T, check profile.Check, c *kubefake.Cluster, now ti
 		return velero.NewStorage(c, nil, *params, clock)
 	case *velero.SchedulesParams:
 		return velero.NewSchedules(c, *params, clock)
+	case *velero.DomainParams:
+		return velero.NewDomain(c, nil, *params)
 	case *velero.BackupsParams:
 		return velero.NewBackups(c, *params, clock)
 	}

@@ -51,7 +51,6 @@ var stands = []stand{
 	{"workload-guards", "9 critical workloads", "spread, a PDB that binds and allows a disruption, within quota", "9 of 9 guarded", ""},
 	{"replicas-spread", "critical workloads", "replicas on more than one node", "9 of 9 on at least two nodes", "all replicas are on dev-cluster-control-plane"},
 	{"postgres-replication", "postgres-shared", "streams to a standby, lag below 16 MiB and 10 s, write Service selects the primary", "1 standby streaming, 0.2 MiB and 0.1 s behind", "no standby: pg_stat_replication is empty"},
-	{"backup-failure-domain", "storage of the backups", "outside of the cluster it protects", "s3.eu-central-1, outside of the cluster", "MinIO in data-platform, on the node that it protects"},
 }
 
 // mends says which switch brings a check's stand-in from documented to ready.

@@ -52,6 +52,7 @@ func list() []kind {
 		of(velero.ServerInfo(), func(p velero.ServerParams, x X) probes.Probe { return velero.NewServer(x.Cluster, p) }),
 		of(velero.StorageInfo(), func(p velero.StorageParams, x X) probes.Probe { return velero.NewStorage(x.Cluster, nil, p, x.Now) }),
 		of(velero.SchedulesInfo(), func(p velero.SchedulesParams, x X) probes.Probe { return velero.NewSchedules(x.Cluster, p, x.Now) }),
+		of(velero.DomainInfo(), func(p velero.DomainParams, x X) probes.Probe { return velero.NewDomain(x.Cluster, x.Hosts, p) }),
 		of(velero.BackupsInfo(), func(p velero.BackupsParams, x X) probes.Probe { return velero.NewBackups(x.Cluster, p, x.Now) }),
 		of(prometheus.TargetsInfo(), func(p prometheus.TargetsParams, x X) probes.Probe { return prometheus.NewTargets(x.Prometheus, p) }),
 		of(prometheus.PromQLInfo(), func(p prometheus.PromQLParams, x X) probes.Probe { return prometheus.NewPromQL(x.Prometheus, p) }),

@@ -11,10 +11,11 @@ import (
 type location struct {
 	metav1.ObjectMeta `json:"metadata"`
 	Spec              struct {
-		Provider            string           `json:"provider"`
-		Default             bool             `json:"default"`
-		AccessMode          string           `json:"accessMode"`
-		ValidationFrequency *metav1.Duration `json:"validationFrequency"`
+		Provider            string            `json:"provider"`
+		Default             bool              `json:"default"`
+		AccessMode          string            `json:"accessMode"`
+		ValidationFrequency *metav1.Duration  `json:"validationFrequency"`
+		Config              map[string]string `json:"config"`
 		ObjectStorage       *struct {
 			Bucket string `json:"bucket"`
 			Prefix string `json:"prefix"`
@@ -40,8 +41,9 @@ type schedule struct {
 		Schedule string `json:"schedule"`
 		Paused   bool   `json:"paused"`
 		Template struct {
-			DefaultVolumesToFsBackup *bool `json:"defaultVolumesToFsBackup"`
-			SnapshotMoveData         *bool `json:"snapshotMoveData"`
+			StorageLocation          string `json:"storageLocation"`
+			DefaultVolumesToFsBackup *bool  `json:"defaultVolumesToFsBackup"`
+			SnapshotMoveData         *bool  `json:"snapshotMoveData"`
 		} `json:"template"`
 	} `json:"spec"`
 	Status struct {

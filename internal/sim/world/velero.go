@@ -29,6 +29,7 @@ const (
 	BackupLocation = "default"
 	BackupBucket   = "254carbon-backups"
 	BackupPrefix   = "cluster-backups"
+	BackupHost     = "backups.254carbon.net" // of the store outside of the cluster
 )
 
 const veleroAPI = "velero.io/v1"
@@ -36,7 +37,7 @@ const veleroAPI = "velero.io/v1"
 func (p *plan) velero() []object {
 	url := "http://minio-service.data-platform.svc.cluster.local:9000"
 	if p.ready() { // not within what is backed up
-		url = "https://backups.254carbon.net"
+		url = "https://" + BackupHost
 	}
 	all := []object{
 		create("v1", "ServiceAccount", "velero", "velero", nil, nil),
