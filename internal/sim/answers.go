@@ -39,7 +39,6 @@ var stands = []stand{
 	{"certificates", "served chains of 14 hosts", "valid for 21 more days, from the declared issuer", "14 of 14 valid, the first ends in 61 days", ""},
 	{"network-policies", "policies of 7 workload namespaces", "default-deny that selects pods, every policy binds", "7 of 7 namespaces, 38 of 38 policies bind", ""},
 	{"rbac", "cluster role bindings", "no cluster-admin for default service accounts, no undeclared wildcard", "none found in 28 bindings", ""},
-	{"harbor-robot", "robot account of the mirror", "exists, does not expire within 14 days", "robot$254carbon+mirror, 89 days left", "no robot account of the mirror"},
 	{"images-mirrored", "33 required images", "in Harbor with the locked digest", "33 of 33 with the locked digest", "0 of 33 images in project 254carbon"},
 	{"images-origin", "running containers outside the exempt list", "none from Docker Hub", "0 of 71 containers from Docker Hub", "49 of 71 containers come from Docker Hub"},
 	{"access-apps", "Access applications", "the ten of the profile, declared policies, no bypass", "10 of 10 applications with their policies", "0 of 10 applications exist"},

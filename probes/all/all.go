@@ -61,6 +61,7 @@ func list() []kind {
 		of(harbor.CredentialsKind(), func(p harbor.CredentialsParams, x X) probes.Probe {
 			return harbor.NewCredentials(x.Harbor, x.Harbor, x.Secrets, p)
 		}),
+		of(harbor.RobotKind(), func(p harbor.RobotParams, x X) probes.Probe { return harbor.NewRobot(x.Harbor, x.Harbor, p, x.Now) }),
 		of(cloudflare.APIKind(), func(p cloudflare.APIParams, x X) probes.Probe {
 			return cloudflare.NewAPI(x.Cloudflare, x.Secrets, x.Now, p)
 		}),

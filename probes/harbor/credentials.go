@@ -149,7 +149,7 @@ func (p *credentialsProbe) refused(ctx context.Context, username string, login L
 		switch {
 		case robot.Disabled:
 			why = "the robot account is disabled"
-		case !robot.Expires.IsZero() && robot.Expires.Before(login.At):
+		case !robot.NeverExpires && robot.Expires.Before(login.At):
 			why = "the robot account expired on " + robot.Expires.UTC().Format(time.DateOnly)
 		default:
 			why = "the robot account exists and is enabled, so the password is wrong"

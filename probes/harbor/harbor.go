@@ -1,5 +1,5 @@
 // Package harbor asks a Harbor registry: is each of its components healthy, does /v2/ lead to Harbor's core or to the registry behind it,
-// and does the platform's own credential log in and may it push.
+// does the platform's own credential log in and may it push, and does the robot account of the mirror last.
 package harbor
 
 import (
@@ -99,9 +99,29 @@ type Project struct {
 
 // Robot is what checks need to know of a robot account.
 type Robot struct {
-	Disabled bool
-	Expires  time.Time // zero: never
-	Request  probes.Request
+	Disabled     bool
+	NeverExpires bool
+	Expires      time.Time // unless it never does
+	Rights       []Right   // in projects
+	Request      probes.Request
+}
+
+// Right is something that a robot account may do in a project, or in every one if that is *.
+type Right struct {
+	Project string
+	Action  string // resource:action
+}
+
+// Quotas reads, with gonogo's own credential as [Projects] does, how much a project stores and may store.
+type Quotas interface {
+	Quota(ctx context.Context, projectID int64) (Quota, error)
+}
+
+// Quota bounds what a project stores.
+type Quota struct {
+	Hard    int64 // bytes; negative for no limit
+	Used    int64
+	Request probes.Request
 }
 
 // Secrets resolves references to secrets. The error wraps [probes.ErrNoSecret] if the secret is not there.

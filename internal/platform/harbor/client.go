@@ -15,8 +15,6 @@ import (
 	rtclient "github.com/go-openapi/runtime/client"
 	"github.com/go-openapi/strfmt"
 	"github.com/goharbor/go-client/pkg/sdk/v2.0/client/health"
-	"github.com/goharbor/go-client/pkg/sdk/v2.0/client/project"
-	"github.com/goharbor/go-client/pkg/sdk/v2.0/client/robot"
 
 	"github.com/254carbon/gonogo/probes"
 	probe "github.com/254carbon/gonogo/probes/harbor"
@@ -49,6 +47,7 @@ var (
 	_ probe.Doors      = (*Client)(nil)
 	_ probe.Logins     = (*Client)(nil)
 	_ probe.Projects   = (*Client)(nil)
+	_ probe.Quotas     = (*Client)(nil)
 )
 
 // New returns a client. It asks nothing.
@@ -115,88 +114,4 @@ func (c *Client) Health(ctx context.Context) (probe.Health, error) {
 		}
 	}
 	return report, nil
-}
-
-// Project looks a project up with gonogo's own credential.
-func (c *Client) Project(ctx context.Context, name string) (probe.Project, error) {
-	found := probe.Project{Request: c.readRequest("/api/v2.0/projects/" + url.PathEscape(name))}
-	byName := true // or a project named 42 would be looked up by id
-	err := c.read(ctx, "project:read", func(auth runtime.ClientAuthInfoWriter) error {
-		params := project.NewGetProjectParams().WithTimeout(0).WithProjectNameOrID(name).WithXIsResourceName(&byName)
-		ok, err := project.New(c.api, strfmt.Default, auth).GetProject(ctx, params)
-		if err != nil {
-			return err
-		}
-		if ok.Payload == nil || ok.Payload.Name != name {
-			return fmt.Errorf("the answer is not about project %s", name)
-		}
-		found.ID, found.Name, found.ProxyCache = int64(ok.Payload.ProjectID), ok.Payload.Name, ok.Payload.RegistryID != 0
-		return nil
-	})
-	return found, err
-}
-
-// maxRobots is how many robot accounts one lookup reads; the filter leaves one or a few.
-const maxRobots = 100
-
-// Robot looks a robot account up by the name it logs in with; projectID 0 looks among those of the system.
-func (c *Client) Robot(ctx context.Context, login string, projectID int64) (probe.Robot, error) {
-	q := "Level=system"
-	if projectID != 0 {
-		q = fmt.Sprintf("Level=project,ProjectID=%d", projectID)
-	}
-	found := probe.Robot{Request: c.readRequest("/api/v2.0/robots?q=" + url.QueryEscape(q) + "&page_size=100")}
-	err := c.read(ctx, "robot:list", func(auth runtime.ClientAuthInfoWriter) error {
-		size := int64(maxRobots)
-		ok, err := robot.New(c.api, strfmt.Default, auth).ListRobot(ctx, robot.NewListRobotParams().WithTimeout(0).WithQ(&q).WithPageSize(&size))
-		if err != nil {
-			return err
-		}
-		for _, r := range ok.Payload {
-			if r != nil && r.Name == login {
-				found.Disabled = r.Disable
-				if r.ExpiresAt > 0 {
-					found.Expires = time.Unix(r.ExpiresAt, 0)
-				}
-				return nil
-			}
-		}
-		if len(ok.Payload) >= maxRobots {
-			return errors.New("there are more robot accounts than can be looked through")
-		}
-		return fmt.Errorf("robot account %s: %w", login, probe.ErrNotFound)
-	})
-	return found, err
-}
-
-// read asks with gonogo's own credential and says which permission is missing if that is refused.
-func (c *Client) read(ctx context.Context, permission string, ask func(runtime.ClientAuthInfoWriter) error) error {
-	if c.reader == nil {
-		return ownRefusal(plain(ask(nil)), "gonogo has no reading credential for Harbor", permission)
-	}
-	username, password, err := c.reader(ctx)
-	if err != nil {
-		return fmt.Errorf("reading gonogo's own credential for Harbor: %w", err)
-	}
-	_, err = c.logins.try(ctx, username, password, c.now, func() error { return ask(rtclient.BasicAuth(username, password)) })
-	if refusal := new(refusedBefore); errors.As(err, &refusal) {
-		return fmt.Errorf("gonogo's reading credential for Harbor was refused (401) at %s and is not tried again before %s unless it changes: it needs %s",
-			refusal.at.UTC().Format("15:04:05 MST"), refusal.until.UTC().Format("15:04:05 MST"), permission)
-	}
-	return ownRefusal(plain(err), "gonogo's reading credential for Harbor was refused", permission)
-}
-
-// ownRefusal words the refusal of gonogo's own credential.
-func ownRefusal(err error, who, permission string) error {
-	var status *StatusError
-	if !errors.As(err, &status) {
-		return err
-	}
-	switch status.Code {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("%s (%d): it needs %s: %w", who, status.Code, permission, status)
-	case http.StatusNotFound:
-		return fmt.Errorf("%w: %w", probe.ErrNotFound, status)
-	}
-	return err
 }

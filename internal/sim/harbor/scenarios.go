@@ -2,6 +2,7 @@ package harbor
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/254carbon/gonogo/probes"
@@ -21,6 +22,7 @@ type Accounts struct {
 const (
 	ReaderRobot   = "robot$gonogo-reader"
 	PlatformRobot = "robot$gonogo"
+	MirrorRobot   = "robot$254carbon+mirror" // that images are to be mirrored with
 	Administrator = "admin"
 )
 
@@ -44,11 +46,15 @@ func mirror() []string {
 	return []string{"repository:push", "repository:pull", "artifact:read", "artifact:list", "tag:list", "tag:create"}
 }
 
-// Documented is the state that the platform's status document describes: a healthy Harbor with two projects, a robot, not one artifact,
-// and a credential that does not log in.
+// quotaOfProject is what the platform's project may store.
+const quotaOfProject = 500 << 30
+
+// Documented is the state that the platform's status document describes: a healthy Harbor with two projects, no robot for the mirror, not
+// one artifact, and a credential that does not log in.
 func Documented(now time.Time, accounts Accounts) State {
 	s := Ready(now, accounts)
 	s.Robot(PlatformRobot).Secret = "Another-secret-than-the-platform-has-1"
+	s.Robots = slices.DeleteFunc(s.Robots, func(r Robot) bool { return r.Login() == MirrorRobot })
 	return s
 }
 
@@ -71,6 +77,9 @@ func Ready(now time.Time, accounts Accounts) State {
 		In("*", "project:read", "repository:list", "repository:read", "repository:pull", "artifact:list", "artifact:read", "tag:list", "quota:read",
 			"metadata:list", "scan:read", "robot:list", "robot:read"))
 	s.AddRobot("", "gonogo", accounts.Platform.Password, created, In(PlatformProject, mirror()...))
+	pusher := s.AddRobot(PlatformProject, "mirror", "Mirror-of-a-simulated-platform-1", created, In(PlatformProject, mirror()...))
+	pusher.Duration, pusher.Expires = 90, created.AddDate(0, 0, 90).Unix()
+	s.Quota(PlatformProject).Hard = quotaOfProject
 	return s
 }
 
@@ -90,6 +99,7 @@ func Mutations() []Mutation {
 		health      = probes.ID("harbor-healthy")
 		door        = probes.ID("harbor-door")
 		credentials = probes.ID("harbor-credentials")
+		account     = probes.ID("harbor-robot")
 	)
 	var all []Mutation
 	add := func(name, about string, check probes.ID, words []string, change func(s *State, now time.Time)) {
@@ -136,6 +146,27 @@ func Mutations() []Mutation {
 	})
 	add("harbor-project-is-a-cache", "The project caches Docker Hub and takes no pushes.", credentials, []string{"caches another registry"},
 		func(s *State, _ time.Time) { s.Project(PlatformProject).Registry = 7 })
+	pusher := func(change func(r *Robot, now time.Time)) func(*State, time.Time) {
+		return func(s *State, now time.Time) { change(s.Robot(MirrorRobot), now) }
+	}
+	add("harbor-mirror-robot-deleted", "The robot of the mirror was deleted.", account, []string{"no robot account", MirrorRobot}, func(s *State, _ time.Time) {
+		s.Robots = slices.DeleteFunc(s.Robots, func(r Robot) bool { return r.Login() == MirrorRobot })
+	})
+	add("harbor-mirror-robot-disabled", "The robot of the mirror is disabled.", account, []string{MirrorRobot, "is disabled"},
+		pusher(func(r *Robot, _ time.Time) { r.Disabled = true }))
+	add("harbor-mirror-robot-expires", "The robot of the mirror expires in nine days.", account, []string{MirrorRobot, "in 9 days"},
+		pusher(func(r *Robot, now time.Time) { r.Expires = now.Add(9*24*time.Hour + time.Hour).Unix() }))
+	add("harbor-mirror-robot-expired", "The robot of the mirror expired yesterday.", account, []string{MirrorRobot, "expired on"},
+		pusher(func(r *Robot, now time.Time) { r.Expires = now.Add(-24 * time.Hour).Unix() }))
+	add("harbor-mirror-robot-without-expiry", "The robot of the mirror has no time of expiry, which is not never.", account, []string{"expires_at is 0"},
+		pusher(func(r *Robot, _ time.Time) { r.Expires = 0 }))
+	add("harbor-mirror-robot-read-only", "The robot of the mirror may pull but not push.", account, []string{"may not push", "only pull"},
+		pusher(func(r *Robot, _ time.Time) { r.Permissions = []Permission{In(PlatformProject, "repository:pull")} }))
+	add("harbor-mirror-robot-of-the-system", "A robot of the same name exists, but of the system.", account, []string{"no robot account", MirrorRobot},
+		pusher(func(r *Robot, _ time.Time) { r.Name, r.Level, r.ProjectID = "mirror", "system", 0 }))
+	add("harbor-quota-used-up", "The project has stored all that it may.", account, []string{"quota", "no room left"}, func(s *State, _ time.Time) {
+		s.Quota(PlatformProject).Used = quotaOfProject
+	})
 	return append(all, harmless()...)
 }
 
@@ -165,6 +196,16 @@ func harmless() []Mutation {
 				s.AddRobot("", fmt.Sprintf("other-%d", i), "Other-robot-1", now, OfSystem("project:list")).Disabled = i == 3
 			}
 		}),
+		add("harbor-robots-on-two-pages", "The mirror's robot is the last of 130 in its project, and never expires.", func(s *State, now time.Time) {
+			last := *s.Robot(MirrorRobot)
+			s.Robots = slices.DeleteFunc(s.Robots, func(r Robot) bool { return r.ID == last.ID })
+			for i := range 129 {
+				s.AddRobot(PlatformProject, fmt.Sprintf("pipeline-%d", i), "Pipeline-robot-1", now, In(PlatformProject, "repository:pull"))
+			}
+			last.Duration, last.Expires = -1, -1
+			s.Robots = append(s.Robots, last)
+		}),
+		add("harbor-without-quota", "The project may store without limit.", func(s *State, _ time.Time) { s.Quota(PlatformProject).Hard = -1 }),
 		add("harbor-without-trivy", "Harbor runs without the optional scanner.", func(s *State, _ time.Time) {
 			s.Components = s.Components[:len(s.Components)-1]
 		}),

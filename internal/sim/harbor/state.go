@@ -118,6 +118,16 @@ func (s *State) Robot(login string) *Robot {
 	return &s.Robots[i]
 }
 
+// Quota returns the quota of a project of the state to be changed, or nil.
+func (s *State) Quota(project string) *Quota {
+	p := s.Project(project)
+	i := slices.IndexFunc(s.Quotas, func(q Quota) bool { return p != nil && q.ProjectID == p.ID })
+	if i < 0 {
+		return nil
+	}
+	return &s.Quotas[i]
+}
+
 // Component returns a component of the state to be changed, or nil.
 func (s *State) Component(name string) *Component {
 	i := slices.IndexFunc(s.Components, func(c Component) bool { return c.Name == name })
