@@ -66,6 +66,8 @@ func list() []kind {
 			return cloudflare.NewAPI(x.Cloudflare, x.Secrets, x.Now, p)
 		}),
 		of(cloudflare.TunnelKind(), func(p cloudflare.TunnelParams, x X) probes.Probe { return cloudflare.NewTunnel(x.Cloudflare, p) }),
+		of(cloudflare.AccessKind(), func(p cloudflare.AccessParams, x X) probes.Probe { return cloudflare.NewAccess(x.Cloudflare, p) }),
+		of(cloudflare.RoutesKind(), func(p cloudflare.RoutesParams, x X) probes.Probe { return cloudflare.NewRoutes(x.Cloudflare, p) }),
 		of(web.Info(), func(p web.Params, x X) probes.Probe { return web.New(x.Web, p, x.Now) }),
 		of(command.Info(), func(p command.Params, x X) probes.Probe {
 			return command.New(p, command.Options{ReadOnly: x.ReadOnly, Secrets: x.Secrets, Environ: x.Environ})

@@ -1,4 +1,5 @@
-// Package cloudflare asks Cloudflare's API: is the platform's token active and for how long, and does the tunnel carry connections.
+// Package cloudflare asks Cloudflare's API: is the platform's token active and for how long, does the tunnel carry connections, do the Access
+// applications exist as declared, and is everything that the tunnel routes covered by one.
 package cloudflare
 
 import (
@@ -63,6 +64,69 @@ type Connected struct {
 	Colo    string // the data centre it ends in
 	Pending bool   // it is lost and awaits its return
 }
+
+// Access reads the account's Access settings with the token that gonogo itself has for Cloudflare. A refusal of that token is an error that
+// names the missing permission group. A list is whole or an error.
+type Access interface {
+	Applications(ctx context.Context) (Applications, error)
+	Providers(ctx context.Context) (Providers, error)
+}
+
+// Routing reads what a tunnel routes, besides what Tunnels and Access read.
+type Routing interface {
+	Tunnel(ctx context.Context, id, name string) (Tunnel, error)
+	Applications(ctx context.Context) (Applications, error)
+	// Routes returns the rules of a tunnel's configuration in their order. A tunnel whose configuration Cloudflare does not keep is an error.
+	Routes(ctx context.Context, id string) (Routes, error)
+}
+
+// Applications are the Access applications of the account, of every type.
+type Applications struct {
+	Items   []Application
+	Request probes.Request
+}
+
+// Application is what checks need to know of an Access application.
+type Application struct {
+	ID, Name string
+	Type     string   // self_hosted for those before a web service
+	Audience string   // the tag by which its tokens know it
+	Domains  []string // what it is for: host and perhaps path, in lower case; * stands for any text without a dot
+	Session  string   // how long a login lasts, "24h"; empty for Cloudflare's default
+	Logins   []string // ids of the identity providers that are allowed; none means all
+	Policies []Policy
+}
+
+// Policy says whom an application lets in.
+type Policy struct {
+	ID, Name string
+	Decision string // allow, deny, non_identity or bypass
+	Session  string // overrides the application's, if it is set
+	Include  []Rule // any of these
+	Exclude  []Rule // none of these
+	Require  []Rule // all of these
+}
+
+// Rule is one rule of a policy: email_domain 254carbon.com, group ID, everyone.
+type Rule struct{ Kind, Value string }
+
+// Providers are the account's identity providers.
+type Providers struct {
+	Items   []Provider
+	Request probes.Request
+}
+
+// Provider is one identity provider. Its name may be empty; its type is what it is: onetimepin, azureAD …
+type Provider struct{ ID, Name, Type string }
+
+// Routes are the rules of a tunnel's configuration.
+type Routes struct {
+	Items   []Route
+	Request probes.Request
+}
+
+// Route is one rule: the host that it is for, or none for every host, and where it leads.
+type Route struct{ Host, Path, Service string }
 
 // Secrets resolves references to secrets. The error wraps [probes.ErrNoSecret] if the secret is not there.
 type Secrets interface {

@@ -53,6 +53,8 @@ type Client struct {
 var (
 	_ probe.Tokens  = (*Client)(nil)
 	_ probe.Tunnels = (*Client)(nil)
+	_ probe.Access  = (*Client)(nil)
+	_ probe.Routing = (*Client)(nil)
 )
 
 // New returns a client. It asks nothing.

@@ -58,7 +58,8 @@ func Documented(now time.Time, tokens Credentials) State {
 	return s
 }
 
-// Ready is the state with the ten Access applications, each with its policy, and the one-time PIN.
+// Ready is the state with the ten Access applications and those of the other hosts that the tunnel routes, each with its policy, and the
+// one-time PIN. Harbor has none: registry clients cannot log in at Access.
 func Ready(now time.Time, tokens Credentials) State {
 	s := Documented(now, tokens)
 	pin := s.id()
@@ -69,6 +70,8 @@ func Ready(now time.Time, tokens Credentials) State {
 		{"trino", "Trino.254Carbon", "8h", "Allow Trino Access"}, {"doris", "Doris.254Carbon", "8h", "Allow Doris Access"},
 		{"vault", "Vault.254Carbon", "2h", "Allow Vault Access"}, {"minio", "MinIO.254Carbon", "8h", "Allow MinIO Access"},
 		{"dolphin", "DolphinScheduler.254Carbon", "12h", "Allow DolphinScheduler Access"}, {"lakefs", "LakeFS.254Carbon", "12h", "Allow LakeFS Access"},
+		{"mlflow", "MLflow.254Carbon", "12h", "Allow MLflow Access"}, {"spark-history", "Spark History.254Carbon", "12h", "Allow Spark History Access"},
+		{"www", "254Carbon WWW", "24h", "Allow Portal Access"},
 	} {
 		policy := s.id()
 		s.Policies = append(s.Policies, map[string]any{
@@ -142,5 +145,5 @@ func Mutations(platform string) []Mutation {
 	for i := harmless; i < len(all); i++ {
 		all[i].Harmless, all[i].Checks = true, nil
 	}
-	return all
+	return append(all, accessMutations()...)
 }

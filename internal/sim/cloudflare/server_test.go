@@ -44,7 +44,7 @@ func TestRefusals(t *testing.T) {
 		{tokens.Reader, "GET", account + "/cfd_tunnel?colour=red", 400, "colour"},
 		{tokens.Reader, "GET", account + "/cfd_tunnel/nothing/connections", 404, "1003"},
 		{tokens.Reader, "POST", account + "/access/apps", 403, "10000"},
-		{tokens.Reader, "GET", account + "/access/apps?per_page=100", 200, `"total_count":10`},
+		{tokens.Reader, "GET", account + "/access/apps?per_page=100", 200, `"total_count":13`},
 		{tokens.Reader, "GET", account + "/access/organizations", 200, Team + ".cloudflareaccess.com"},
 		{tokens.Reader, "GET", account + "/cfd_tunnel/" + TunnelID + "/configurations", 200, "harbor.254carbon.com"},
 		{tokens.Reader, "GET", "/zones?name=254carbon.com", 200, `"name":"254carbon.com"`},
