@@ -16,7 +16,6 @@ var pages = []page{
 	{"data-platform", "portal", "8080", "/", [2]string{"Content-Type", "text/html"}, "<!doctype html><title>254Carbon Portal</title>"},
 	{"data-platform", "portal-services", "8080", "/healthz", [2]string{"Content-Type", "application/json"}, `{"status":"ok","service":"portal-services"}`},
 	{"data-platform", "portal-services", "8080", "/api/services", [2]string{"Content-Type", "application/json"}, catalogue},
-	{"monitoring", "grafana", "3000", "/api/health", [2]string{"Content-Type", "application/json"}, `{"commit":"895fbafb7a","database":"ok","version":"10.2.0"}`},
 	{"data-platform", "superset", "8088", "/health", [2]string{"Content-Type", "text/html"}, "OK"},
 	{"data-platform", "datahub-gms", "8080", "/health", [2]string{"Content-Type", "application/json"}, `{"status":"UP"}`},
 	{"data-platform", "datahub-gms", "8080", "/config", [2]string{"Content-Type", "application/json"}, `{"noCode":"true","versions":{"acryldata/datahub":{"version":"v0.12.0"}}}`},
@@ -42,6 +41,14 @@ const catalogue = `{"services":[
  {"id":"dolphinscheduler","name":"DolphinScheduler","category":"Orchestration","url":"https://dolphin.254carbon.com","icon":"dolphin","description":"Workflows"},
  {"id":"lakefs","name":"lakeFS","category":"Data Lake","url":"https://lakefs.254carbon.com","icon":"wave","description":"Versioned data"}
 ]}`
+
+// serveObservability lets the programs with a state of their own answer behind their Services.
+func (s *Sim) serveObservability() {
+	const ns = "monitoring"
+	s.API.HandleService(ns, "grafana", "3000", s.Observability.Grafana)
+	s.API.HandleService(ns, "loki", "3100", s.Observability.Loki)
+	s.API.HandleService(ns, "kube-prometheus-stack-alertmanager", "9093", s.Observability.Alertmanager)
+}
 
 // serveServices lets the platform's programs answer behind their Services. Whether a Service has endpoints is the store's to say.
 func (s *Sim) serveServices() {

@@ -21,6 +21,7 @@ import (
 	"github.com/254carbon/gonogo/internal/sim/faults"
 	"github.com/254carbon/gonogo/internal/sim/harbor"
 	"github.com/254carbon/gonogo/internal/sim/kubeapi"
+	"github.com/254carbon/gonogo/internal/sim/observability"
 	"github.com/254carbon/gonogo/internal/sim/prom"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/internal/state"
@@ -65,6 +66,8 @@ type Sim struct {
 	Prometheus *prom.Server
 	Harbor     *harbor.Server
 	Cloudflare *cloudflare.Server
+	// Observability is what stands beside Prometheus.
+	Observability *observability.Servers
 
 	scenario  string
 	dir       string
@@ -124,6 +127,7 @@ func (s *Sim) populate(reset bool) error {
 	now := s.Now()
 	s.Kube = kubeapi.NewStore(kubeapi.StoreOptions{Now: s.Now})
 	s.Prometheus = prom.Platform(s.Now)
+	s.Observability = observability.Platform(s.Now, s.Prometheus)
 	s.answers = &answers{ready: s.scenario == Ready, done: map[string]bool{}}
 	harborState, cloudflareState := harbor.Documented(now, s.accounts), cloudflare.Documented(now, s.tokens)
 	if s.scenario == Ready {
@@ -151,6 +155,7 @@ func (s *Sim) listen() error {
 		"demo":       {Handler: s.answers},
 	}
 	s.serveServices()
+	s.serveObservability()
 	var err error
 	s.hosts, err = startHosts(map[string]*host{
 		kubernetesHost: {"kubernetes", s.injectors["kubernetes"]},
@@ -216,6 +221,7 @@ func (s *Sim) getenv(name string) (string, bool) {
 		"HARBOR_USER": s.accounts.Reader.Username, "HARBOR_PASSWORD": s.accounts.Reader.Password,
 		"HARBOR_ROBOT_USER": s.accounts.Platform.Username, "HARBOR_ROBOT_PASSWORD": s.accounts.Platform.Password,
 		"CLOUDFLARE_ACCOUNT_ID": cloudflare.AccountID, "CLOUDFLARE_READ_TOKEN": s.tokens.Reader, "CLOUDFLARE_API_TOKEN": s.tokens.Platform,
+		"GRAFANA_TOKEN": observability.GrafanaToken,
 	}[name]
 	return value, ok
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/254carbon/gonogo/internal/sim"
 	"github.com/254carbon/gonogo/internal/sim/cloudflare"
 	"github.com/254carbon/gonogo/internal/sim/harbor"
+	"github.com/254carbon/gonogo/internal/sim/observability"
 	"github.com/254carbon/gonogo/internal/sim/prom"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/probes"
@@ -68,6 +69,9 @@ func changes(t *testing.T) []change {
 	}
 	for _, m := range cloudflare.Mutations(cloudflare.DemoCredentials().Platform) {
 		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Cloudflare) }})
+	}
+	for _, m := range observability.Mutations() {
+		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Observability, s.Prometheus) }})
 	}
 	for _, m := range prom.Mutations() {
 		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Prometheus) }})

@@ -8,10 +8,13 @@ import (
 	"github.com/254carbon/gonogo/internal/platform"
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/alertmanager"
 	"github.com/254carbon/gonogo/probes/cloudflare"
 	"github.com/254carbon/gonogo/probes/command"
+	"github.com/254carbon/gonogo/probes/grafana"
 	"github.com/254carbon/gonogo/probes/harbor"
 	"github.com/254carbon/gonogo/probes/kube"
+	"github.com/254carbon/gonogo/probes/loki"
 	"github.com/254carbon/gonogo/probes/prometheus"
 	"github.com/254carbon/gonogo/probes/simulated"
 	"github.com/254carbon/gonogo/probes/velero"
@@ -56,6 +59,9 @@ func list() []kind {
 		of(velero.BackupsInfo(), func(p velero.BackupsParams, x X) probes.Probe { return velero.NewBackups(x.Cluster, p, x.Now) }),
 		of(prometheus.TargetsInfo(), func(p prometheus.TargetsParams, x X) probes.Probe { return prometheus.NewTargets(x.Prometheus, p) }),
 		of(prometheus.PromQLInfo(), func(p prometheus.PromQLParams, x X) probes.Probe { return prometheus.NewPromQL(x.Prometheus, p) }),
+		of(grafana.Info(), func(p grafana.Params, x X) probes.Probe { return grafana.New(x.Web, x.Secrets, p) }),
+		of(loki.Info(), func(p loki.Params, x X) probes.Probe { return loki.New(x.Web, p) }),
+		of(alertmanager.Info(), func(p alertmanager.Params, x X) probes.Probe { return alertmanager.New(x.Web, x.Prometheus, p, x.Now) }),
 		of(harbor.HealthKind(), func(p harbor.HealthParams, x X) probes.Probe { return harbor.NewHealth(x.Harbor, p) }),
 		of(harbor.DoorKind(), func(_ harbor.DoorParams, x X) probes.Probe { return harbor.NewDoor(x.Harbor) }),
 		of(harbor.CredentialsKind(), func(p harbor.CredentialsParams, x X) probes.Probe {

@@ -80,7 +80,7 @@ func (s *Server) call(n callNode, now time.Time) (result, error) {
 		return scalar(seconds(now)), nil
 	}
 	sel, direct := n.args[0].(selectorNode)
-	if strings.HasSuffix(n.name, "_over_time") {
+	if strings.HasSuffix(n.name, "_over_time") || n.name == "increase" {
 		if !direct || sel.window == 0 {
 			return result{}, badQueryError{"parse error: expected type range vector in call to function " + n.name}
 		}
@@ -126,6 +126,12 @@ func absent(sel selectorNode, arg result) result {
 func (s *Server) overTime(name string, n selectorNode, now time.Time) result {
 	var list []sample
 	for _, m := range s.selected(n) {
+		if name == "increase" { // exact, where the real one extrapolates from samples
+			if grown, ok := m.increase(now.Add(-n.window), now); ok {
+				list = append(list, sample{labels: unnamed(m.labels), value: grown})
+			}
+			continue
+		}
 		values := m.within(now.Add(-n.window), now)
 		if len(values) == 0 {
 			continue

@@ -51,7 +51,7 @@ func (e unsupportedError) Error() string {
 }
 
 var (
-	functions  = map[string]int{"time": 0, "timestamp": 1, "max_over_time": 1, "min_over_time": 1, "absent": 1, "vector": 1}
+	functions  = map[string]int{"time": 0, "timestamp": 1, "max_over_time": 1, "min_over_time": 1, "increase": 1, "absent": 1, "vector": 1}
 	aggregates = []string{"count", "sum", "max", "min", "avg", "topk", "bottomk"}
 	// operators by precedence, loosest first
 	operators = [][]string{{"or"}, {"and", "unless"}, {"==", "!=", "<=", ">=", "<", ">"}, {"+", "-"}, {"*", "/", "%"}}

@@ -4,6 +4,7 @@ package prom
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -78,6 +79,30 @@ func (m *series) within(from, to time.Time) (values []float64) {
 		}
 	}
 	return values
+}
+
+// increase is by how much a counter has grown between two moments; one that fell began anew.
+func (m *series) increase(from, to time.Time) (grown float64, ok bool) {
+	if !m.frozen.IsZero() && m.frozen.Before(to) {
+		to = m.frozen
+	}
+	if !from.Before(to) {
+		return 0, false
+	}
+	last := math.NaN()
+	for _, c := range m.changes {
+		switch {
+		case c.since.After(to):
+		case c.since.After(from) && !math.IsNaN(last):
+			if grown += c.value - last; c.value < last {
+				grown += last
+			}
+			last, ok = c.value, true
+		default: // the value when the window begins, or the first one in it
+			last, ok = c.value, true
+		}
+	}
+	return grown, ok
 }
 
 // set makes a value hold from a moment on, whatever was there later.
@@ -181,6 +206,30 @@ func (s *Server) Set(name string, labels map[string]string, value float64) {
 		return
 	}
 	m.set(value, time.Time{})
+}
+
+// SetSince makes a metric have had a value for so long, and 0 before.
+func (s *Server) SetSince(name string, labels map[string]string, value float64, ago time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.find(name, labels)
+	m.changes = []change{{}, {since: s.now().Add(-ago), value: value}}
+}
+
+// counted is how far into the future a counter goes on growing: no simulation lasts longer.
+const counted = 60 * 24 * time.Hour
+
+// Count makes a metric a counter that grows by one each time, at a moment and before and after it as often as that.
+func (s *Server) Count(name string, labels map[string]string, at time.Time, every time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.find(name, labels)
+	m.changes = []change{{}}
+	n := 0.0
+	for t := at.Add(-48 * every); t.Before(at.Add(counted)); t = t.Add(every) {
+		n++
+		m.changes = append(m.changes, change{since: t, value: n})
+	}
 }
 
 // Remove takes away every series of a metric that has these labels, as if it had never been there.
