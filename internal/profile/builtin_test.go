@@ -30,6 +30,7 @@ import (
 func realKinds() []probes.KindInfo {
 	return []probes.KindInfo{
 		kube.ObjectsInfo(), kube.MetricsInfo(), kube.NodesInfo(), kube.HPAInfo(), kube.WorkloadsInfo(), kube.InventoryInfo(),
+		kube.BindsInfo(), kube.RBACInfo(), kube.SpreadInfo(), kube.ControlPlaneInfo(),
 		velero.ServerInfo(), velero.StorageInfo(), velero.SchedulesInfo(), velero.BackupsInfo(), velero.DomainInfo(),
 		prometheus.TargetsInfo(), prometheus.PromQLInfo(), cloudflare.APIKind(), cloudflare.TunnelKind(), cloudflare.AccessKind(), cloudflare.RoutesKind(),
 		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(), harbor.RobotKind(),
@@ -259,7 +260,7 @@ func TestSame(t *testing.T) {
 }
 
 func TestNamespaces(t *testing.T) {
-	want := []string{"data-platform", "monitoring", "vault-prod", "velero"}
+	want := []string{"cloudflare-tunnel", "data-platform", "monitoring", "registry", "vault-prod", "velero"}
 	if diff := cmp.Diff(want, builtin(t).Namespaces()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -50,6 +50,12 @@ func list() []kind {
 		of(kube.HPAInfo(), func(p kube.HPAParams, x X) probes.Probe { return kube.NewHPA(x.Cluster, p) }),
 		of(kube.WorkloadsInfo(), func(p kube.WorkloadsParams, x X) probes.Probe { return kube.NewWorkloads(x.Cluster, p) }),
 		of(kube.InventoryInfo(), func(p kube.InventoryParams, x X) probes.Probe { return kube.NewInventory(x.Cluster, p) }),
+		of(kube.BindsInfo(), func(p kube.BindsParams, x X) probes.Probe { return kube.NewBinds(x.Cluster, p) }),
+		of(kube.RBACInfo(), func(p kube.RBACParams, x X) probes.Probe { return kube.NewRBAC(x.Cluster, p) }),
+		of(kube.SpreadInfo(), func(p kube.SpreadParams, x X) probes.Probe { return kube.NewSpread(x.Cluster, p) }),
+		of(kube.ControlPlaneInfo(), func(p kube.ControlPlaneParams, x X) probes.Probe {
+			return kube.NewControlPlane(x.Cluster, x.Cluster, p, x.Now)
+		}),
 		ofErr(kube.ObjectsInfo(), func(p kube.ObjectsParams, x X) (probes.Probe, error) { return kube.NewObjects(x.Cluster, p, x.Now) }),
 		of(kube.MetricsInfo(), func(p kube.MetricsParams, x X) probes.Probe { return kube.NewMetrics(x.Cluster, p, x.Now) }),
 		of(velero.ServerInfo(), func(p velero.ServerParams, x X) probes.Probe { return velero.NewServer(x.Cluster, p) }),
