@@ -17,6 +17,7 @@ import (
 
 	"github.com/254carbon/gonogo/internal/platform"
 	"github.com/254carbon/gonogo/internal/profile"
+	"github.com/254carbon/gonogo/internal/sim/checkout"
 	"github.com/254carbon/gonogo/internal/sim/cloudflare"
 	"github.com/254carbon/gonogo/internal/sim/faults"
 	"github.com/254carbon/gonogo/internal/sim/harbor"
@@ -78,6 +79,7 @@ type Sim struct {
 	injectors map[string]*faults.Injector // by connection
 	base      time.Time
 	started   time.Time // machine clock
+	checkout  *folder
 	stop      context.CancelFunc
 	ticking   sync.WaitGroup
 
@@ -98,6 +100,7 @@ func Start(ctx context.Context, o Options) (*Sim, error) {
 		return nil, err
 	}
 	s := &Sim{scenario: o.Scenario, dir: o.Dir, base: Epoch, started: time.Now(), accounts: harbor.DemoAccounts(), tokens: cloudflare.DemoCredentials()}
+	s.checkout = &folder{}
 	if err := s.populate(o.Reset); err != nil {
 		return nil, err
 	}
@@ -186,7 +189,7 @@ func (s *Sim) Close() error {
 	s.stop()
 	s.ticking.Wait()
 	s.API.Close()
-	err := s.hosts.close()
+	err := errors.Join(s.hosts.close(), s.checkout.remove())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changed {
@@ -202,13 +205,14 @@ const kubernetesToken = "reader-of-a-simulated-cluster"
 func (s *Sim) Platform(o platform.Options) platform.Options {
 	o.Dial, o.Roots, o.Now, o.Answers = s.hosts.dial, s.hosts.roots, s.Now, "https://"+answersHost
 	o.REST = &rest.Config{Host: "https://" + kubernetesHost + ":6443", BearerToken: kubernetesToken, TLSClientConfig: rest.TLSClientConfig{CAData: s.hosts.pem}}
-	o.Getenv = s.getenv
+	o.Getenv, o.Checkout = s.getenv, s.Checkout
 	return o
 }
 
 // Profile returns the profile with its connections leading to this platform.
 func (s *Sim) Profile(p *profile.Profile) *profile.Profile {
 	own := *p
+	own.Connections.Checkout = &profile.Checkout{Path: checkout.Name}
 	own.Connections.Prometheus = &profile.Prometheus{URL: "https://" + prometheusHost}
 	return &own
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/254carbon/gonogo/probes/alertmanager"
 	"github.com/254carbon/gonogo/probes/cloudflare"
 	"github.com/254carbon/gonogo/probes/command"
+	"github.com/254carbon/gonogo/probes/files"
 	"github.com/254carbon/gonogo/probes/grafana"
 	"github.com/254carbon/gonogo/probes/harbor"
 	"github.com/254carbon/gonogo/probes/kube"
@@ -81,6 +82,7 @@ func list() []kind {
 		of(cloudflare.AccessKind(), func(p cloudflare.AccessParams, x X) probes.Probe { return cloudflare.NewAccess(x.Cloudflare, p) }),
 		of(cloudflare.RoutesKind(), func(p cloudflare.RoutesParams, x X) probes.Probe { return cloudflare.NewRoutes(x.Cloudflare, p) }),
 		of(web.Info(), func(p web.Params, x X) probes.Probe { return web.New(x.Web, p, x.Now) }),
+		of(files.Info(), func(p files.Params, x X) probes.Probe { return files.New(x.Checkout, p, x.Now) }),
 		of(command.Info(), func(p command.Params, x X) probes.Probe {
 			return command.New(p, command.Options{ReadOnly: x.ReadOnly, Secrets: x.Secrets, Environ: x.Environ})
 		}),
