@@ -14,6 +14,7 @@ import (
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/alertmanager"
+	"github.com/254carbon/gonogo/probes/catalogue"
 	"github.com/254carbon/gonogo/probes/cloudflare"
 	"github.com/254carbon/gonogo/probes/command"
 	"github.com/254carbon/gonogo/probes/files"
@@ -38,6 +39,7 @@ func realKinds() []probes.KindInfo {
 		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(), harbor.RobotKind(),
 		grafana.Info(), loki.Info(), alertmanager.Info(),
 		web.Info(), command.Info(), simulated.Info(),
+		catalogue.Info(),
 	}
 }
 

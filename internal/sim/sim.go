@@ -23,6 +23,7 @@ import (
 	"github.com/254carbon/gonogo/internal/sim/harbor"
 	"github.com/254carbon/gonogo/internal/sim/kubeapi"
 	"github.com/254carbon/gonogo/internal/sim/observability"
+	"github.com/254carbon/gonogo/internal/sim/portal"
 	"github.com/254carbon/gonogo/internal/sim/prom"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/internal/state"
@@ -67,6 +68,7 @@ type Sim struct {
 	Prometheus *prom.Server
 	Harbor     *harbor.Server
 	Cloudflare *cloudflare.Server
+	Portal     *portal.Server
 	// Observability is what stands beside Prometheus.
 	Observability *observability.Servers
 
@@ -130,6 +132,7 @@ func (s *Sim) populate(reset bool) error {
 	now := s.Now()
 	s.Kube = kubeapi.NewStore(kubeapi.StoreOptions{Now: s.Now})
 	s.Prometheus = prom.Platform(s.Now)
+	s.Portal = portal.New()
 	s.Observability = observability.Platform(s.Now, s.Prometheus)
 	s.answers = &answers{ready: s.scenario == Ready, done: map[string]bool{}}
 	harborState, cloudflareState := harbor.Documented(now, s.accounts), cloudflare.Documented(now, s.tokens)
@@ -158,6 +161,7 @@ func (s *Sim) listen() error {
 		"demo":       {Handler: s.answers},
 	}
 	s.serveServices()
+	s.servePortal()
 	s.serveObservability()
 	var err error
 	s.hosts, err = startHosts(map[string]*host{

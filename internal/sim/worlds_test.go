@@ -16,6 +16,7 @@ import (
 	"github.com/254carbon/gonogo/internal/sim/cloudflare"
 	"github.com/254carbon/gonogo/internal/sim/harbor"
 	"github.com/254carbon/gonogo/internal/sim/observability"
+	"github.com/254carbon/gonogo/internal/sim/portal"
 	"github.com/254carbon/gonogo/internal/sim/prom"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/probes"
@@ -84,6 +85,9 @@ func changes(t *testing.T) []change {
 				t.Fatal(err)
 			}
 		}})
+	}
+	for _, m := range portal.Mutations() {
+		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Portal) }})
 	}
 	for _, m := range prom.Mutations() {
 		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Prometheus) }})

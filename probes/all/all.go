@@ -9,6 +9,7 @@ import (
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/alertmanager"
+	"github.com/254carbon/gonogo/probes/catalogue"
 	"github.com/254carbon/gonogo/probes/cloudflare"
 	"github.com/254carbon/gonogo/probes/command"
 	"github.com/254carbon/gonogo/probes/files"
@@ -83,6 +84,9 @@ func list() []kind {
 		of(cloudflare.RoutesKind(), func(p cloudflare.RoutesParams, x X) probes.Probe { return cloudflare.NewRoutes(x.Cloudflare, p) }),
 		of(web.Info(), func(p web.Params, x X) probes.Probe { return web.New(x.Web, p, x.Now) }),
 		of(files.Info(), func(p files.Params, x X) probes.Probe { return files.New(x.Checkout, p, x.Now) }),
+		of(catalogue.Info(), func(p catalogue.Params, x X) probes.Probe {
+			return catalogue.New(catalogue.Sources{Web: x.Web, Cluster: x.Cluster, Checkout: x.Checkout}, p)
+		}),
 		of(command.Info(), func(p command.Params, x X) probes.Probe {
 			return command.New(p, command.Options{ReadOnly: x.ReadOnly, Secrets: x.Secrets, Environ: x.Environ})
 		}),
@@ -108,7 +112,7 @@ func Build(c profile.Check, x *platform.Platform) (probes.Probe, error) {
 		if k.info.Name != c.Kind {
 			continue
 		}
-		for _, connection := range k.info.Connections() {
+		for _, connection := range k.info.ConnectionsOf(c.Params) {
 			if err := x.Trouble(connection); err != nil {
 				return probes.ProbeFunc(func(context.Context) (probes.Observation, error) { return probes.Observation{}, err }), nil
 			}
