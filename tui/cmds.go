@@ -117,9 +117,6 @@ func (m *Model) takeClock(msg clockMsg) tea.Cmd {
 	if m.now.Sub(m.past.readAt) >= pastEvery {
 		cmds = append(cmds, m.readPast())
 	}
-	if m.focus == focusHistory {
-		cmds = append(cmds, m.readHistory())
-	}
 	return tea.Batch(cmds...)
 }
 
@@ -160,11 +157,7 @@ func (m *Model) readPast() tea.Cmd {
 		var msg pastMsg
 		msg.percent, msg.at, msg.ok, msg.err = h.Previous(ctx)
 		if msg.err == nil {
-			var scores []Score
-			scores, msg.err = h.Scores(ctx, trendPoints)
-			for _, s := range scores {
-				msg.trend = append(msg.trend, s.Percent)
-			}
+			msg.trend, msg.err = h.Trend(ctx, trendPoints)
 		}
 		return msg
 	})

@@ -31,11 +31,7 @@ const (
 	focusList focus = iota
 	focusDetail
 	focusNext
-	focusHistory
 )
-
-// page reports whether a pane takes the place of all others while it has the keys.
-func (f focus) page() bool { return f == focusHistory }
 
 type overlay uint8
 
@@ -69,7 +65,6 @@ type Model struct {
 	focus   focus
 	right   focus // what the right pane shows: focusDetail or focusNext
 	pane    scroller
-	hist    historyPage
 	overlay overlay
 	help    scroller
 
@@ -125,8 +120,6 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		cmd = m.nextNotice()
 	case pastMsg:
 		m.takePast(msg)
-	case historyMsg:
-		m.takeHistory(msg)
 	case stripMsg:
 		m.takeStrip(msg)
 	case switchesMsg:
@@ -254,7 +247,7 @@ func (m *Model) reflow() {
 	}
 	m.layout = newLayout(layoutInput{
 		w: m.w, h: m.h, plain: plain, reasons: m.reasonCount(inner), notices: len(m.notices), list: m.focus == focusList,
-		next: m.nextHeightNow(), page: m.focus.page(),
+		next: m.nextHeightNow(),
 	})
 	sel := m.tree.sel
 	m.tree.settle(&m.board, before, m.layout.list.Dy())
@@ -264,9 +257,7 @@ func (m *Model) reflow() {
 	if m.overlay == helpOverlay {
 		m.help.set(m.helpLines(m.overlayWidth()-4), m.overlayHeight())
 	}
-	if pane := m.layout.detail; m.focus == focusHistory {
-		m.layHistory(pane.Dx(), pane.Dy())
-	} else if !pane.Empty() {
+	if pane := m.layout.detail; !pane.Empty() {
 		m.pane.set(m.paneLines(pane.Dx()-m.paneInset()), pane.Dy())
 	}
 }

@@ -260,22 +260,13 @@ func (p past) Previous(ctx context.Context) (int, time.Time, bool, error) {
 	return score.Percent, score.At.UTC(), ok, err
 }
 
-func (p past) Scores(ctx context.Context, n int) ([]tui.Score, error) {
+func (p past) Trend(ctx context.Context, n int) ([]int, error) {
 	scores, err := p.store.Scores(ctx, n)
-	all := make([]tui.Score, len(scores))
+	percents := make([]int, len(scores))
 	for i, s := range scores {
-		all[i] = tui.Score{At: s.At, Percent: s.Percent, Verdict: probes.ParseVerdict(s.Verdict)}
+		percents[i] = s.Percent
 	}
-	return all, err
-}
-
-func (p past) Flips(ctx context.Context, n int) ([]tui.Flip, error) {
-	flips, err := p.store.Flips(ctx, n)
-	all := make([]tui.Flip, len(flips))
-	for i, f := range flips {
-		all[i] = tui.Flip{At: f.At, Check: f.Check, From: f.From, To: f.Status, Summary: probes.Clean(f.Summary, 400)}
-	}
-	return all, err
+	return percents, err
 }
 
 // stripWindow is how far back the strip of a check's statuses reaches.

@@ -33,6 +33,7 @@ type options struct {
 	stateDir   string
 	logFile    string
 	verbose    bool
+	still      bool // the simulated platform's clock stands still
 }
 
 const rootLong = `gonogo answers one question for one Kubernetes platform, live and with proof:
@@ -48,6 +49,7 @@ const rootExample = `  gonogo                              the board of the curr
   gonogo --demo                       the board of the simulated platform
   gonogo check -o json                one sweep, for programs; the exit code is the verdict
   gonogo check --only worker-nodes    one check
+  gonogo report --output status.html  the status document, written from evidence
   gonogo explain score                how the score comes about, line by line
   gonogo explain backup-newest        one check with its evidence
   gonogo --wall                       the board for a wall screen, read-only`
@@ -78,7 +80,7 @@ func newRoot(name string, s streams) *cobra.Command {
 		return fmt.Errorf("%w\nSee '%s --help'.", err, cmd.CommandPath()) //nolint:staticcheck // sentences for a person
 	})
 	o.flags(root)
-	root.AddCommand(newCheck(o), newExplain(o), newHistory(o), newProfile(o), newVersion(o))
+	root.AddCommand(newCheck(o), newReport(o), newExplain(o), newHistory(o), newProfile(o), newVersion(o))
 	root.InitDefaultCompletionCmd()
 	return root
 }

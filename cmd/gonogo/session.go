@@ -83,6 +83,7 @@ func (s *session) connect(ctx context.Context, log *slog.Logger) error {
 	if s.opts.demo {
 		world, err := sim.Start(ctx, sim.Options{
 			Scenario: s.opts.scenario, Faults: s.opts.faults, Reset: s.opts.reset, Dir: filepath.Join(s.opts.stateDir, "demo"),
+			Still: s.opts.still,
 		})
 		if err != nil {
 			return exitError{code: exitUsage, err: err}

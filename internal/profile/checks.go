@@ -77,13 +77,9 @@ func (b *builder) check(component probes.ID, c *checkDoc) Check {
 		return done
 	}
 	b.timing(c, kind, &done.Spec)
-	done.Params = b.params(c, kind)
-	connections := kind.ConnectionsOf(done.Params)
 	done.Spec.Connection = kind.Connection
-	if kind.Connection != "" && len(connections) > 0 {
-		done.Spec.Connection = connections[0]
-	}
-	done.Spec.Exempt = b.exempt(c, kind, connections)
+	done.Spec.Exempt = b.exempt(c, kind)
+	done.Params = b.params(c, kind)
 	return done
 }
 
@@ -110,7 +106,7 @@ func (b *builder) timing(c *checkDoc, kind probes.KindInfo, spec *probes.Spec) {
 }
 
 // exempt decides the condition of a check: why it does not apply, or nothing if it does.
-func (b *builder) exempt(c *checkDoc, kind probes.KindInfo, needed []string) string {
+func (b *builder) exempt(c *checkDoc, kind probes.KindInfo) string {
 	connections := b.doc.Connections
 	if w := c.When; w != nil {
 		switch {
@@ -126,7 +122,7 @@ func (b *builder) exempt(c *checkDoc, kind probes.KindInfo, needed []string) str
 			return "the environment variable " + w.Env + " is not set"
 		}
 	}
-	for _, name := range needed {
+	for _, name := range kind.Connections() {
 		if isConnection(name) && !connections.Has(name) {
 			b.add(c.of("probe"), "probe %s asks over the connection %s, which is not declared; declare it under connections, or write when: {connection: %s}",
 				kind.Name, name, name)

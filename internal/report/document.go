@@ -152,6 +152,9 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	return []byte(roundDown(n.rat, digits).FloatString(digits)), nil
 }
 
+// String writes the number as people read it, with one digit after the point at most.
+func (n Number) String() string { return probes.ShortRat(n.rat) }
+
 // roundDown cuts a number, which is not negative, after some digits.
 func roundDown(r *big.Rat, digits int64) *big.Rat {
 	unit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(digits), nil))

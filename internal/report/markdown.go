@@ -140,7 +140,7 @@ func mdText(text string) string {
 		case r == '@' && !word(n-1) && word(n+1): // else it would call a person
 			b.WriteString("@<!-- -->")
 			continue
-		case n == 0 && strings.ContainsRune("#+-=", r):
+		case n == 0 && strings.ContainsRune("#+-=", r) && mdMarker(strings.SplitN(string(runes), " ", 2)[0]):
 			b.WriteByte('\\')
 		case n > 0 && (r == '.' || r == ')') && strings.Trim(string(runes[:n]), "0123456789") == "": // else a numbered list
 			b.WriteByte('\\')
@@ -170,16 +170,16 @@ func mdCode(text string) string {
 }
 
 // mdWrap breaks text into lines of at most mdColumns, the first after first, the others after rest. It breaks only before a word that means
-// nothing at the beginning of a line.
+// nothing at the beginning of a line, and never within a code span.
 func mdWrap(first, rest, text string) string {
 	var b strings.Builder
 	b.WriteString(first)
 	column, empty := ansi.StringWidth(first), true
-	for _, word := range strings.Split(text, " ") {
+	for _, word := range mdWords(text) {
 		width := ansi.StringWidth(word)
 		switch {
 		case empty:
-		case column+1+width > mdColumns && mdBreakable(word):
+		case column+1+width > mdColumns && !mdMarker(word):
 			b.WriteString("\n" + rest)
 			column = ansi.StringWidth(rest)
 		default:
@@ -193,8 +193,28 @@ func mdWrap(first, rest, text string) string {
 	return b.String()
 }
 
-func mdBreakable(word string) bool {
-	return word != "" && !strings.ContainsAny(word[:1], "#>-+*=|~`<0123456789")
+// mdWords splits text at spaces, those within code spans apart.
+func mdWords(text string) []string {
+	var words []string
+	open := false
+	for _, piece := range strings.Split(text, " ") {
+		if open {
+			words[len(words)-1] += " " + piece
+		} else {
+			words = append(words, piece)
+		}
+		if strings.Count(strings.ReplaceAll(piece, "\\`", ""), "`")%2 == 1 {
+			open = !open
+		}
+	}
+	return words
+}
+
+// mdMarker reports whether a word at the beginning of a line could begin something else than text.
+func mdMarker(word string) bool {
+	bare := strings.TrimLeft(word, "0123456789")
+	return strings.Trim(word, "#+-*=_") == "" || strings.HasPrefix(word, ">") || strings.HasPrefix(word, "```") || strings.HasPrefix(word, "<") ||
+		len(bare) < len(word) && (bare == "." || bare == ")")
 }
 
 // markdownTable writes a table whose columns stand under each other in the source too; the last column is as wide as it is.

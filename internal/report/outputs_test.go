@@ -178,11 +178,7 @@ func TestMarkdownKeepsItsTableWhateverIsInIt(t *testing.T) {
 			t.Errorf("%d cells in %q", got-1, line)
 		}
 	}
-	for _, bad := range []string{"<script", "](javascript", " @ops"} {
-		if strings.Contains(strings.ReplaceAll(string(out), "\\"+bad[:1], ""), bad) {
-			t.Errorf("%q is in\n%s", bad, out)
-		}
-	}
+	rendered(t, string(out))
 	if rows != 5 {
 		t.Errorf("%d rows in\n%s", rows, out)
 	}

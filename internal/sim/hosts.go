@@ -115,7 +115,8 @@ func (h *hosts) close() error {
 	return err
 }
 
-// selfSigned makes a certificate authority that lives as long as the process and a certificate for the names.
+// selfSigned makes a certificate authority whose key lives as long as the process and a certificate for the names. Its dates are always the
+// same, and today is between them, whatever the machine's clock says.
 func selfSigned(names []string) (tls.Certificate, *x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -123,7 +124,7 @@ func selfSigned(names []string) (tls.Certificate, *x509.CertPool, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "simulated platform"}, DNSNames: names,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(30 * 24 * time.Hour),
+		NotBefore: Epoch.AddDate(-1, 0, 0), NotAfter: Epoch.AddDate(100, 0, 0),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

@@ -17,13 +17,11 @@ import (
 
 	"github.com/254carbon/gonogo/internal/platform"
 	"github.com/254carbon/gonogo/internal/profile"
-	"github.com/254carbon/gonogo/internal/sim/checkout"
 	"github.com/254carbon/gonogo/internal/sim/cloudflare"
 	"github.com/254carbon/gonogo/internal/sim/faults"
 	"github.com/254carbon/gonogo/internal/sim/harbor"
 	"github.com/254carbon/gonogo/internal/sim/kubeapi"
 	"github.com/254carbon/gonogo/internal/sim/observability"
-	"github.com/254carbon/gonogo/internal/sim/portal"
 	"github.com/254carbon/gonogo/internal/sim/prom"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/internal/state"
@@ -59,6 +57,7 @@ type Options struct {
 	Faults   string // as faults.Parse reads them
 	Reset    bool   // forget what was kept
 	Dir      string // where the state is kept; empty for nowhere
+	Still    bool   // the clock stands still, so that what is seen does not depend on how long looking takes
 }
 
 // Sim is a running simulated platform. Its methods may be called by several goroutines.
@@ -68,7 +67,6 @@ type Sim struct {
 	Prometheus *prom.Server
 	Harbor     *harbor.Server
 	Cloudflare *cloudflare.Server
-	Portal     *portal.Server
 	// Observability is what stands beside Prometheus.
 	Observability *observability.Servers
 
@@ -81,7 +79,7 @@ type Sim struct {
 	injectors map[string]*faults.Injector // by connection
 	base      time.Time
 	started   time.Time // machine clock
-	checkout  *folder
+	still     bool
 	stop      context.CancelFunc
 	ticking   sync.WaitGroup
 
@@ -101,8 +99,7 @@ func Start(ctx context.Context, o Options) (*Sim, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sim{scenario: o.Scenario, dir: o.Dir, base: Epoch, started: time.Now(), accounts: harbor.DemoAccounts(), tokens: cloudflare.DemoCredentials()}
-	s.checkout = &folder{}
+	s := &Sim{scenario: o.Scenario, dir: o.Dir, base: Epoch, started: time.Now(), still: o.Still, accounts: harbor.DemoAccounts(), tokens: cloudflare.DemoCredentials()}
 	if err := s.populate(o.Reset); err != nil {
 		return nil, err
 	}
@@ -118,7 +115,12 @@ func Start(ctx context.Context, o Options) (*Sim, error) {
 }
 
 // Now is the simulated platform's time.
-func (s *Sim) Now() time.Time { return s.base.Add(time.Since(s.started)) }
+func (s *Sim) Now() time.Time {
+	if s.still {
+		return s.base
+	}
+	return s.base.Add(time.Since(s.started))
+}
 
 // populate makes the servers and what they hold: the scenario, or what was kept of it.
 func (s *Sim) populate(reset bool) error {
@@ -132,7 +134,6 @@ func (s *Sim) populate(reset bool) error {
 	now := s.Now()
 	s.Kube = kubeapi.NewStore(kubeapi.StoreOptions{Now: s.Now})
 	s.Prometheus = prom.Platform(s.Now)
-	s.Portal = portal.New()
 	s.Observability = observability.Platform(s.Now, s.Prometheus)
 	s.answers = &answers{ready: s.scenario == Ready, done: map[string]bool{}}
 	harborState, cloudflareState := harbor.Documented(now, s.accounts), cloudflare.Documented(now, s.tokens)
@@ -161,7 +162,6 @@ func (s *Sim) listen() error {
 		"demo":       {Handler: s.answers},
 	}
 	s.serveServices()
-	s.servePortal()
 	s.serveObservability()
 	var err error
 	s.hosts, err = startHosts(map[string]*host{
@@ -193,7 +193,7 @@ func (s *Sim) Close() error {
 	s.stop()
 	s.ticking.Wait()
 	s.API.Close()
-	err := errors.Join(s.hosts.close(), s.checkout.remove())
+	err := s.hosts.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changed {
@@ -209,14 +209,13 @@ const kubernetesToken = "reader-of-a-simulated-cluster"
 func (s *Sim) Platform(o platform.Options) platform.Options {
 	o.Dial, o.Roots, o.Now, o.Answers = s.hosts.dial, s.hosts.roots, s.Now, "https://"+answersHost
 	o.REST = &rest.Config{Host: "https://" + kubernetesHost + ":6443", BearerToken: kubernetesToken, TLSClientConfig: rest.TLSClientConfig{CAData: s.hosts.pem}}
-	o.Getenv, o.Checkout = s.getenv, s.Checkout
+	o.Getenv = s.getenv
 	return o
 }
 
 // Profile returns the profile with its connections leading to this platform.
 func (s *Sim) Profile(p *profile.Profile) *profile.Profile {
 	own := *p
-	own.Connections.Checkout = &profile.Checkout{Path: checkout.Name}
 	own.Connections.Prometheus = &profile.Prometheus{URL: "https://" + prometheusHost}
 	return &own
 }

@@ -27,6 +27,9 @@ const Retention = 400 * 24 * time.Hour
 // maxRows bounds each table per platform, whatever the retention.
 const maxRows = 200_000
 
+// maxReports bounds the reports per platform, which are kept whatever their age: the last one is what the next compares itself with.
+const maxReports = 1000
+
 // Store is the history of one platform. It is safe for concurrent use, by several processes too.
 type Store struct {
 	db       *sql.DB
@@ -40,12 +43,6 @@ type Change struct {
 	At      time.Time
 	Status  probes.Status
 	Summary string
-}
-
-// Flip is a change of a check that was known before.
-type Flip struct {
-	Change
-	From probes.Status
 }
 
 // Score is the score at a moment.
@@ -66,13 +63,19 @@ CREATE INDEX IF NOT EXISTS changes_by_check ON changes (platform, id, at);
 CREATE INDEX IF NOT EXISTS changes_by_time ON changes (platform, at);
 CREATE TABLE IF NOT EXISTS scores (
 	platform TEXT NOT NULL, at INTEGER NOT NULL, percent INTEGER NOT NULL, high INTEGER NOT NULL, verdict TEXT NOT NULL,
-	earned TEXT NOT NULL, possible TEXT NOT NULL, reported INTEGER NOT NULL DEFAULT 0
+	earned TEXT NOT NULL, possible TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS scores_by_time ON scores (platform, at);
+CREATE TABLE IF NOT EXISTS reports (
+	platform TEXT NOT NULL, at INTEGER NOT NULL, percent INTEGER NOT NULL, high INTEGER NOT NULL, verdict TEXT NOT NULL,
+	earned TEXT NOT NULL, possible TEXT NOT NULL, checks TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS reports_by_time ON reports (platform, at);
 `
 
-// version is the schema's; a database with a higher one was written by a newer gonogo.
-const version = 1
+// version is the schema's; a database with a higher one was written by a newer gonogo. Version 2 added the reports; what version 1 has
+// besides, a column of its scores, is never written.
+const version = 2
 
 // Open opens the history of a platform in dir, which is made if it is missing. It refuses network file systems, on which the database
 // would break, and a database that is damaged or of a newer version.
@@ -197,8 +200,10 @@ func (s *Store) Prune(ctx context.Context, now time.Time) error {
 			(SELECT rowid FROM changes WHERE platform = ?1 ORDER BY at DESC, rowid DESC LIMIT -1 OFFSET ?3);
 		DELETE FROM scores WHERE platform = ?1 AND at < ?2;
 		DELETE FROM scores WHERE platform = ?1 AND rowid IN
-			(SELECT rowid FROM scores WHERE platform = ?1 ORDER BY at DESC, rowid DESC LIMIT -1 OFFSET ?3);`,
-		s.platform, now.Add(-Retention).UnixMilli(), maxRows)
+			(SELECT rowid FROM scores WHERE platform = ?1 ORDER BY at DESC, rowid DESC LIMIT -1 OFFSET ?3);
+		DELETE FROM reports WHERE platform = ?1 AND rowid IN
+			(SELECT rowid FROM reports WHERE platform = ?1 ORDER BY at DESC, rowid DESC LIMIT -1 OFFSET ?4);`,
+		s.platform, now.Add(-Retention).UnixMilli(), maxRows, maxReports)
 	if err != nil {
 		return fmt.Errorf("pruning %s: %w", s.path, err)
 	}

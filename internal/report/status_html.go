@@ -1,0 +1,40 @@
+package report
+
+import (
+	_ "embed" // the page
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+)
+
+//go:embed status.html.tmpl
+var statusPage string
+
+//go:embed status.css
+var statusStyle string
+
+var statusTemplate = template.Must(template.New("status").Funcs(template.FuncMap{
+	"style": func() template.CSS { return template.CSS(statusStyle) }, //nolint:gosec // it is ours
+	"glyph": wordGlyph, "moment": moment, "day": day, "none": none, "count": count, "points": points,
+	"inc":  func(n int) int { return n + 1 },
+	"tone": tone, "join": func(words []string) string { return strings.Join(words, ", ") },
+	"signed": func(n int) string { return fmt.Sprintf("%+d", n) },
+}).Parse(statusPage))
+
+// WriteStatusHTML writes the report as one page that needs nothing else: no script, no picture, nothing from a network. Its own policy forbids
+// them, should foreign text ever get through the escaping.
+func WriteStatusHTML(w io.Writer, s Status) error { return statusTemplate.Execute(w, s) }
+
+// tone is the class of a verdict, a status or a word for one; each has a glyph or a word besides.
+func tone(word string) string {
+	switch word {
+	case "GO", "pass", "satisfied", "ready", "holds":
+		return "good"
+	case "NO-GO", "fail", "open", "expired":
+		return "bad"
+	case "warn", "waived", "not needed":
+		return "fair"
+	}
+	return "dim"
+}
