@@ -28,6 +28,16 @@ func (v Verdict) String() string {
 	return "UNKNOWN"
 }
 
+// ParseVerdict reads a verdict as it is printed; what is none counts as unknown.
+func ParseVerdict(word string) Verdict {
+	for _, v := range []Verdict{Go, NoGo} {
+		if v.String() == word {
+			return v
+		}
+	}
+	return VerdictUnknown
+}
+
 // Item is one check as it stands at the moment of the assessment.
 type Item struct {
 	Spec      Spec

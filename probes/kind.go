@@ -117,3 +117,17 @@ func (k KindInfo) Connections() []string {
 	}
 	return append([]string{k.Connection}, k.Others...)
 }
+
+// Connecting is what the parameters of a kind implement if they decide what a check asks over: Connections takes the place of the kind's
+// own, the main one first. It is called on parameters that may not be valid.
+type Connecting interface {
+	Connections() []string
+}
+
+// ConnectionsOf lists every connection that a check of the kind with these parameters cannot do without, the main one first.
+func (k KindInfo) ConnectionsOf(params any) []string {
+	if c, ok := params.(Connecting); ok {
+		return c.Connections()
+	}
+	return k.Connections()
+}

@@ -20,6 +20,7 @@ type Glyphs struct {
 	Dot          string // between items of a line
 	Ellipsis     string
 	Spark        []string // levels, lowest first
+	Fill         string   // the area below a line of levels
 	Prompt       string   // before a command
 	More         string   // there is more below
 
@@ -33,7 +34,7 @@ func unicodeGlyphs() Glyphs {
 		Pass: "✓", Warn: "◐", Fail: "✗", Blocked: "◌", Unknown: "?", NotApplicable: "–", Pending: "·",
 		Open: "▾", Closed: "▸", Cursor: "▌", Live: "●", Still: "○", Up: "▲", Down: "▼", Again: "↻",
 		Full: "━", Empty: "─", Maybe: "╍", Tick: "┿", Across: "─", Upright: "│", TeeDown: "┬", TeeUp: "┴", TeeRight: "├",
-		Dot: "·", Ellipsis: "…", Spark: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}, Prompt: "$", More: "↓",
+		Dot: "·", Ellipsis: "…", Spark: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}, Fill: "░", Prompt: "$", More: "↓",
 		Corners: [4]string{"╭", "╮", "╰", "╯"},
 	}
 }
@@ -43,7 +44,7 @@ func asciiGlyphs() Glyphs {
 		Pass: "+", Warn: "~", Fail: "x", Blocked: "#", Unknown: "?", NotApplicable: "-", Pending: ".",
 		Open: "v", Closed: ">", Cursor: "|", Live: "*", Still: "o", Up: "^", Down: "v", Again: "@",
 		Full: "=", Empty: "-", Maybe: "~", Tick: "+", Across: "-", Upright: "|", TeeDown: "+", TeeUp: "+", TeeRight: "+",
-		Dot: "|", Ellipsis: ".", Spark: []string{"_", ".", "-", "=", "^"}, Prompt: "$", More: "v",
+		Dot: "|", Ellipsis: ".", Spark: []string{"_", ".", "-", "=", "^"}, Fill: ":", Prompt: "$", More: "v",
 		Corners: [4]string{"+", "+", "+", "+"},
 		ASCII:   true,
 	}

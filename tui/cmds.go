@@ -117,6 +117,9 @@ func (m *Model) takeClock(msg clockMsg) tea.Cmd {
 	if m.now.Sub(m.past.readAt) >= pastEvery {
 		cmds = append(cmds, m.readPast())
 	}
+	if m.focus == focusHistory {
+		cmds = append(cmds, m.readHistory())
+	}
 	return tea.Batch(cmds...)
 }
 
@@ -157,7 +160,11 @@ func (m *Model) readPast() tea.Cmd {
 		var msg pastMsg
 		msg.percent, msg.at, msg.ok, msg.err = h.Previous(ctx)
 		if msg.err == nil {
-			msg.trend, msg.err = h.Trend(ctx, trendPoints)
+			var scores []Score
+			scores, msg.err = h.Scores(ctx, trendPoints)
+			for _, s := range scores {
+				msg.trend = append(msg.trend, s.Percent)
+			}
 		}
 		return msg
 	})

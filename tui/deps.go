@@ -43,10 +43,27 @@ type Mode struct {
 type History interface {
 	// Previous returns the score that the current one is compared with; ok is false if there is none.
 	Previous(ctx context.Context) (percent int, at time.Time, ok bool, err error)
-	// Trend returns up to n scores in percent, oldest first.
-	Trend(ctx context.Context, n int) ([]int, error)
+	// Scores returns up to n scores, the newest ones, oldest first; each held until the next.
+	Scores(ctx context.Context, n int) ([]Score, error)
+	// Flips returns up to n changes of checks that were known before, newest first.
+	Flips(ctx context.Context, n int) ([]Flip, error)
 	// Strip returns up to n statuses that a check had, oldest first.
 	Strip(ctx context.Context, id probes.ID, n int) ([]probes.Status, error)
+}
+
+// Score is the score from a moment on.
+type Score struct {
+	At      time.Time
+	Percent int
+	Verdict probes.Verdict
+}
+
+// Flip is a change of a check's status.
+type Flip struct {
+	At       time.Time
+	Check    probes.ID
+	From, To probes.Status
+	Summary  string
 }
 
 // Level says how loud a notice is.

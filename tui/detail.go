@@ -51,6 +51,9 @@ func (m *Model) selected() (*probes.Item, *probes.ComponentScore) {
 
 func (m *Model) detailTitle() []span {
 	th := m.theme
+	if m.focus == focusHistory {
+		return m.historyTitle()
+	}
 	if m.right == focusNext {
 		return []span{in(th.Heading, "Next, best first")}
 	}

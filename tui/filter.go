@@ -46,3 +46,39 @@ func (f *filterInput) add(text string) {
 	}
 	f.text += probes.Clean(text, max(0, filterLimit-ansi.StringWidth(f.text)))
 }
+
+// pressFilter handles keys while the filter is typed.
+func (m *Model) pressFilter(k tea.KeyPressMsg) {
+	t := &m.tree
+	switch k.String() {
+	case "enter":
+		t.filter.typing = false
+	case "esc":
+		t.filter = filterInput{}
+	case "up":
+		m.selectBy(-1)
+	case "down":
+		m.selectBy(1)
+	default:
+		t.filter.edit(k)
+	}
+}
+
+// typing is the filter that is being typed, nil if none is.
+func (m *Model) typing() *filterInput {
+	switch {
+	case m.overlay != noOverlay || m.d.Mode.Wall:
+	case m.focus == focusHistory && m.hist.filter.typing:
+		return &m.hist.filter
+	case m.tree.filter.typing:
+		return &m.tree.filter
+	}
+	return nil
+}
+
+// paste goes into the filter while it is typed, and nowhere else.
+func (m *Model) paste(msg tea.PasteMsg) {
+	if f := m.typing(); f != nil {
+		f.add(msg.Content)
+	}
+}

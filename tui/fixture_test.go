@@ -239,8 +239,27 @@ func (record) Previous(context.Context) (int, time.Time, bool, error) {
 	return 85, noon().AddDate(0, 0, -1), true, nil
 }
 
-func (record) Trend(context.Context, int) ([]int, error) {
-	return []int{72, 72, 74, 78, 78, 80, 80, 82, 84, 85, 85, 87}, nil
+func (record) Scores(_ context.Context, n int) ([]Score, error) {
+	var scores []Score
+	for i, percent := range []int{72, 72, 74, 78, 78, 80, 80, 82, 84, 85, 85, 87} {
+		scores = append(scores, Score{At: noon().AddDate(0, 0, 2*i-23), Percent: percent, Verdict: probes.NoGo})
+	}
+	return scores[max(0, len(scores)-n):], nil
+}
+
+func (record) Flips(_ context.Context, n int) ([]Flip, error) {
+	flips := []Flip{
+		{noon().Add(-4 * time.Minute), "worker-nodes", probes.Unknown, probes.Fail, "1 of at least 3 nodes is Ready, no worker"},
+		{noon().Add(-9 * time.Minute), "worker-nodes", probes.Fail, probes.Unknown, "the API server does not answer: no route to host"},
+		{noon().Add(-51 * time.Hour), "harbor-credentials", probes.Pass, probes.Fail, "anonymous: Harbor does not know this user or password of robot$gonogo"},
+		{noon().Add(-51 * time.Hour), "images-mirrored", probes.Fail, probes.Blocked, "blocked by harbor-credentials"},
+		{noon().AddDate(0, 0, -9), "loki-ingesting", probes.Warn, probes.Pass, "a line of every namespace in the last 5 minutes"},
+		{noon().AddDate(0, 0, -19), "certificates", probes.Fail, probes.Warn, "portal.254carbon.com expires in 12 days"},
+	}
+	for i := range 30 {
+		flips = append(flips, Flip{noon().AddDate(0, 0, -20).Add(-time.Duration(i) * time.Hour), "prometheus-targets", probes.Status(1 + i%2), probes.Status(1 + (i+1)%2), "15 of 16 targets are up"})
+	}
+	return flips[:min(n, len(flips))], nil
 }
 
 func (record) Strip(_ context.Context, id probes.ID, n int) ([]probes.Status, error) {

@@ -87,6 +87,9 @@ func (m *Model) boardView() []string {
 
 // panesView draws the panes below the rule, side by side where both are shown.
 func (m *Model) panesView(l layout) []string {
+	if m.focus == focusHistory {
+		return m.historyView(l.detail.Dx(), l.detail.Dy())
+	}
 	if !l.wide {
 		if l.list.Empty() {
 			return m.paneView(l.detail.Dx(), l.detail.Dy())
@@ -183,9 +186,14 @@ func hint(m *Model, b key.Binding) []span {
 
 // filterCursor is where the terminal's cursor stands while the filter is typed.
 func (m *Model) filterCursor() *tea.Cursor {
-	if !m.tree.filter.typing || m.overlay != noOverlay || m.layout.rule.Empty() || m.layout.list.Empty() {
-		return nil
+	l := m.layout
+	switch f := m.typing(); {
+	case f == nil || l.rule.Empty():
+	case f == &m.hist.filter && !l.detail.Empty():
+		y := l.detail.Min.Y + len(m.historyHead(l.detail.Dx(), l.detail.Dy())) - 1
+		return tea.NewCursor(min(lipgloss.Width("─ Changes  /"+f.text), m.w-1), max(y, l.rule.Min.Y))
+	case f == &m.tree.filter && !l.list.Empty():
+		return tea.NewCursor(min(lipgloss.Width("─ Checklist  /"+f.text), m.w-1), l.rule.Min.Y)
 	}
-	x := lipgloss.Width("─ Checklist  /" + m.tree.filter.text)
-	return tea.NewCursor(min(x, m.w-1), m.layout.rule.Min.Y)
+	return nil
 }

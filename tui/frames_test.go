@@ -40,6 +40,9 @@ func scenes() []scene {
 		{name: "drift", deps: plain, list: drifted, keys: []string{"home"}},
 		{name: "filter", deps: plain, list: documented, keys: []string{"/", "g", "a", "t", "e"}},
 		{name: "next", deps: plain, list: documented, keys: []string{"n"}},
+		{name: "history", deps: plain, list: documented, keys: []string{"H"}, more: []tea.Msg{recorded()}},
+		{name: "history-filter", deps: plain, list: documented, keys: []string{"H", "/", "n", "o", "d", "e"}, more: []tea.Msg{recorded()}},
+		{name: "history-empty", deps: plain, list: documented, keys: []string{"H"}, more: []tea.Msg{historyMsg{}}},
 		{name: "help", deps: plain, list: documented, keys: []string{"?"}},
 		{name: "switches", deps: inDemo, list: documented, keys: []string{"d"}, more: []tea.Msg{switchesMsg{switches: someSwitches()}}},
 		{name: "half-blind", deps: plain, list: halfBlind, more: []tea.Msg{noticeMsg{ID: "profile", Level: Warning, Text: "profile.yaml:12:3: unknown key wieght, did you mean weight? The old profile stays in use"}}},
@@ -60,6 +63,13 @@ func someSwitches() []Switch {
 		{Key: "2", Label: "Prometheus is slow", State: "on", On: true},
 		{Key: "3", Label: "a worker joins", State: "off"},
 	}
+}
+
+// recorded is what is read for the history page.
+func recorded() historyMsg {
+	scores, _ := record{}.Scores(nil, historyScores) //nolint:staticcheck // it asks nobody
+	flips, _ := record{}.Flips(nil, historyFlips)    //nolint:staticcheck // it asks nobody
+	return historyMsg{scores: scores, flips: flips}
 }
 
 func (s scene) at(tb testing.TB, w, h int) Model {

@@ -14,6 +14,7 @@ type keyMap struct {
 	open, unfold, fold, pane, back         key.Binding
 	filter, sort, foldAll                  key.Binding
 	refresh, refreshAll, copy, next, theme key.Binding
+	history, zoom                          key.Binding
 	demo, help, quit, interrupt, suspend   key.Binding
 }
 
@@ -40,6 +41,8 @@ func newKeyMap() keyMap {
 		refreshAll: bind("R", "ask all again", "R"),
 		copy:       bind("y", "copy", "y"),
 		next:       bind("n", "next", "n"),
+		history:    bind("H", "history", "H"),
+		zoom:       bind("z", "zoom", "z"),
 		theme:      bind("t", "theme", "t"),
 		demo:       bind("d", "demo switches", "d"),
 		help:       bind("?", "help", "?"),
@@ -52,7 +55,7 @@ func newKeyMap() keyMap {
 // bindings are the keys that do something here and now, the most useful first.
 func (m *Model) bindings() []key.Binding {
 	k := m.keys
-	if m.tree.filter.typing {
+	if m.typing() != nil {
 		return []key.Binding{described(k.open, "enter", "keep"), described(k.back, "esc", "clear"), described(k.up, "↑↓", "move")}
 	}
 	if m.overlay != noOverlay {
@@ -67,6 +70,9 @@ func (m *Model) bindings() []key.Binding {
 	}
 	if !m.have || m.layout.tiny {
 		return []key.Binding{k.theme, k.quit}
+	}
+	if m.focus == focusHistory {
+		return m.historyBindings()
 	}
 	all := []key.Binding{described(k.up, "↑↓", "scroll"), k.back}
 	item, comp := m.selected()
@@ -84,6 +90,9 @@ func (m *Model) bindings() []key.Binding {
 		all = append(all, k.copy)
 	}
 	all = append(all, k.next)
+	if m.d.History != nil {
+		all = append(all, k.history)
+	}
 	if m.focus == focusList {
 		all = append(all, k.sort, k.foldAll)
 	}
@@ -120,6 +129,8 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 		return m.pressOverlay(k)
 	case m.tree.filter.typing:
 		m.pressFilter(k)
+	case m.focus == focusHistory && m.hist.filter.typing:
+		m.pressHistoryFilter(k)
 	case key.Matches(k, m.keys.quit):
 		return tea.Quit
 	case key.Matches(k, m.keys.theme):
@@ -133,6 +144,11 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 	case m.d.Demo != nil && key.Matches(k, m.keys.demo):
 		m.overlay = demoOverlay
 		return m.readSwitches()
+	case m.focus == focusHistory:
+		if m.pressHistory(k) {
+			return nil
+		}
+		return m.pressBoard(k)
 	case m.focus == focusList:
 		if m.pressList(k) {
 			return nil
@@ -258,6 +274,9 @@ func (m *Model) pressBoard(k tea.KeyPressMsg) tea.Cmd {
 		} else {
 			m.focus, m.right = focusNext, focusNext
 		}
+	case key.Matches(k, m.keys.history) && m.d.History != nil:
+		return m.openHistory()
+	case m.focus.page(): // the keys below are about the selected check, which is not on screen
 	case key.Matches(k, m.keys.refresh):
 		return m.refreshSelected()
 	case key.Matches(k, m.keys.refreshAll) && m.d.Refresh != nil:
@@ -309,28 +328,4 @@ func (m *Model) copyCommand() tea.Cmd {
 	text := all[m.copied%len(all)]
 	m.copied++
 	return tea.Batch(m.d.Copy(text), m.say("copied: "+text))
-}
-
-// pressFilter handles keys while the filter is typed.
-func (m *Model) pressFilter(k tea.KeyPressMsg) {
-	t := &m.tree
-	switch k.String() {
-	case "enter":
-		t.filter.typing = false
-	case "esc":
-		t.filter = filterInput{}
-	case "up":
-		m.selectBy(-1)
-	case "down":
-		m.selectBy(1)
-	default:
-		t.filter.edit(k)
-	}
-}
-
-// paste goes into the filter while it is typed, and nowhere else.
-func (m *Model) paste(msg tea.PasteMsg) {
-	if m.tree.filter.typing && m.overlay == noOverlay && !m.d.Mode.Wall {
-		m.tree.filter.add(msg.Content)
-	}
 }

@@ -21,6 +21,7 @@ type layoutInput struct {
 	next    int  // lines that the list of next steps would like, below the detail
 	plain   bool // whether the percent is not drawn in large digits, whatever the room
 	list    bool // whether the focus is on the list, where only one pane fits
+	page    bool // whether one pane takes the place of all, whatever the room
 }
 
 // layout says where everything is. A part with an empty rectangle is not drawn. The rectangles do not overlap.
@@ -94,6 +95,7 @@ func newLayout(in layoutInput) layout {
 		top++
 	}
 	l.rule = take(1)
+	l.wide = l.wide && !in.page
 	l.panes(in, image.Rect(0, top, in.w, bottom))
 	return l
 }

@@ -87,6 +87,7 @@ func TestLayoutPartsTile(t *testing.T) {
 		for h := 1; h <= 70; h++ {
 			for _, in := range []layoutInput{
 				{w: w, h: h, list: true}, {w: w, h: h, reasons: 4, next: 6, notices: 3, list: true}, {w: w, h: h, reasons: 2, next: 40, notices: 1},
+				{w: w, h: h, reasons: 2, next: 5, page: true},
 			} {
 				l := newLayout(in)
 				tiles(t, l.bounds, parts(l))

@@ -20,6 +20,7 @@ func (m *Model) click(at tea.Mouse) {
 	}
 	p, l := image.Pt(at.X, at.Y), m.layout
 	switch {
+	case m.focus.page():
 	case p.In(l.list):
 		m.clickRow(m.tree.top + p.Y - l.list.Min.Y)
 	case p.In(l.detail):
@@ -58,6 +59,8 @@ func (m *Model) wheel(at tea.Mouse) {
 	case m.overlay == helpOverlay:
 		m.help.scroll(n, m.overlayHeight())
 	case m.overlay != noOverlay:
+	case m.focus == focusHistory:
+		m.hist.scroll.scroll(n, m.historyRoom())
 	case p.In(l.list):
 		m.tree.wheel(n, l.list.Dy())
 	case p.In(l.detail):

@@ -31,7 +31,11 @@ const (
 	focusList focus = iota
 	focusDetail
 	focusNext
+	focusHistory
 )
+
+// page reports whether a pane takes the place of all others while it has the keys.
+func (f focus) page() bool { return f == focusHistory }
 
 type overlay uint8
 
@@ -65,6 +69,7 @@ type Model struct {
 	focus   focus
 	right   focus // what the right pane shows: focusDetail or focusNext
 	pane    scroller
+	hist    historyPage
 	overlay overlay
 	help    scroller
 
@@ -120,6 +125,8 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		cmd = m.nextNotice()
 	case pastMsg:
 		m.takePast(msg)
+	case historyMsg:
+		m.takeHistory(msg)
 	case stripMsg:
 		m.takeStrip(msg)
 	case switchesMsg:
@@ -247,7 +254,7 @@ func (m *Model) reflow() {
 	}
 	m.layout = newLayout(layoutInput{
 		w: m.w, h: m.h, plain: plain, reasons: m.reasonCount(inner), notices: len(m.notices), list: m.focus == focusList,
-		next: m.nextHeightNow(),
+		next: m.nextHeightNow(), page: m.focus.page(),
 	})
 	sel := m.tree.sel
 	m.tree.settle(&m.board, before, m.layout.list.Dy())
@@ -257,7 +264,9 @@ func (m *Model) reflow() {
 	if m.overlay == helpOverlay {
 		m.help.set(m.helpLines(m.overlayWidth()-4), m.overlayHeight())
 	}
-	if pane := m.layout.detail; !pane.Empty() {
+	if pane := m.layout.detail; m.focus == focusHistory {
+		m.layHistory(pane.Dx(), pane.Dy())
+	} else if !pane.Empty() {
 		m.pane.set(m.paneLines(pane.Dx()-m.paneInset()), pane.Dy())
 	}
 }

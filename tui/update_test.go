@@ -42,9 +42,14 @@ func (g *guarded) Previous(ctx context.Context) (int, time.Time, bool, error) {
 	return record{}.Previous(ctx)
 }
 
-func (g *guarded) Trend(ctx context.Context, n int) ([]int, error) {
-	g.call("History.Trend")
-	return record{}.Trend(ctx, n)
+func (g *guarded) Scores(ctx context.Context, n int) ([]Score, error) {
+	g.call("History.Scores")
+	return record{}.Scores(ctx, n)
+}
+
+func (g *guarded) Flips(ctx context.Context, n int) ([]Flip, error) {
+	g.call("History.Flips")
+	return record{}.Flips(ctx, n)
 }
 
 func (g *guarded) Strip(ctx context.Context, id probes.ID, n int) ([]probes.Status, error) {

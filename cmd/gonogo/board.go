@@ -260,13 +260,22 @@ func (p past) Previous(ctx context.Context) (int, time.Time, bool, error) {
 	return score.Percent, score.At.UTC(), ok, err
 }
 
-func (p past) Trend(ctx context.Context, n int) ([]int, error) {
+func (p past) Scores(ctx context.Context, n int) ([]tui.Score, error) {
 	scores, err := p.store.Scores(ctx, n)
-	percents := make([]int, len(scores))
+	all := make([]tui.Score, len(scores))
 	for i, s := range scores {
-		percents[i] = s.Percent
+		all[i] = tui.Score{At: s.At, Percent: s.Percent, Verdict: probes.ParseVerdict(s.Verdict)}
 	}
-	return percents, err
+	return all, err
+}
+
+func (p past) Flips(ctx context.Context, n int) ([]tui.Flip, error) {
+	flips, err := p.store.Flips(ctx, n)
+	all := make([]tui.Flip, len(flips))
+	for i, f := range flips {
+		all[i] = tui.Flip{At: f.At, Check: f.Check, From: f.From, To: f.Status, Summary: probes.Clean(f.Summary, 400)}
+	}
+	return all, err
 }
 
 // stripWindow is how far back the strip of a check's statuses reaches.

@@ -261,7 +261,7 @@ func TestFaultsBlindAndNeverBrighten(t *testing.T) {
 	for _, c := range p.Checks() {
 		slowest = max(slowest, c.Spec.Timeout)
 		gates[string(c.Spec.ID)] = c.Spec.Gate
-		over[string(c.Spec.ID)] = kinds[c.Kind].Connections()
+		over[string(c.Spec.ID)] = kinds[c.Kind].ConnectionsOf(c.Params)
 		if c.Spec.Connection == "web" { // every page of the built-in profile is a Service's, asked through the API server
 			over[string(c.Spec.ID)] = append(kinds[c.Kind].Others, "kubernetes")
 		}

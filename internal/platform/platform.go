@@ -16,6 +16,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/254carbon/gonogo/internal/platform/checkout"
 	"github.com/254carbon/gonogo/internal/platform/cloudflare"
 	"github.com/254carbon/gonogo/internal/platform/cluster"
 	"github.com/254carbon/gonogo/internal/platform/harbor"
@@ -42,6 +43,8 @@ type Options struct {
 	Roots   *x509.CertPool
 	REST    *rest.Config
 	Answers string // base URL of the answers to checks without a probe; empty on a real platform
+	// Checkout says where the folder is that goes by the name of the profile's checkout; nil if it is where its name says.
+	Checkout func() (string, error)
 }
 
 // Platform is the connections of one profile. A connection that could not be opened is nil, and Trouble says why.
@@ -57,6 +60,7 @@ type Platform struct {
 	Cloudflare *cloudflare.Client
 	Web        *Web
 	Hosts      velero.Hosts // nil where names are not to be looked up
+	Checkout   *checkout.Checkout
 	Answers    *http.Client // nil on a real platform
 	AnswersURL string
 
@@ -82,6 +86,7 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 		}
 	}
 	x.Web = &Web{cluster: x.Cluster, trouble: x.trouble["kubernetes"], client: transport.Client(x.transport(o, nil))}
+	x.openCheckout(p.Connections.Checkout, o)
 	if o.Answers != "" {
 		x.Answers, x.AnswersURL = transport.Client(x.transport(o, nil)), o.Answers
 	}
@@ -221,6 +226,17 @@ func (x *Platform) openHarbor(c *profile.Harbor, o Options) error {
 	}
 	x.Harbor, err = harbor.New(ho)
 	return err
+}
+
+func (x *Platform) openCheckout(c *profile.Checkout, o Options) {
+	switch {
+	case c == nil:
+		x.trouble["checkout"] = notConfigured("checkout")
+	case o.Checkout != nil:
+		x.Checkout = checkout.At(c.Path, o.Checkout)
+	default:
+		x.Checkout = checkout.New(c.Path)
+	}
 }
 
 func notConfigured(name string) error {

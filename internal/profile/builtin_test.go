@@ -14,8 +14,10 @@ import (
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/alertmanager"
+	"github.com/254carbon/gonogo/probes/catalogue"
 	"github.com/254carbon/gonogo/probes/cloudflare"
 	"github.com/254carbon/gonogo/probes/command"
+	"github.com/254carbon/gonogo/probes/files"
 	"github.com/254carbon/gonogo/probes/grafana"
 	"github.com/254carbon/gonogo/probes/harbor"
 	"github.com/254carbon/gonogo/probes/kube"
@@ -29,12 +31,15 @@ import (
 // realKinds are the kinds that the built-in profile is written for.
 func realKinds() []probes.KindInfo {
 	return []probes.KindInfo{
+		files.Info(),
 		kube.ObjectsInfo(), kube.MetricsInfo(), kube.NodesInfo(), kube.HPAInfo(), kube.WorkloadsInfo(), kube.InventoryInfo(),
+		kube.BindsInfo(), kube.RBACInfo(), kube.SpreadInfo(), kube.ControlPlaneInfo(),
 		velero.ServerInfo(), velero.StorageInfo(), velero.SchedulesInfo(), velero.BackupsInfo(), velero.DomainInfo(),
 		prometheus.TargetsInfo(), prometheus.PromQLInfo(), cloudflare.APIKind(), cloudflare.TunnelKind(), cloudflare.AccessKind(), cloudflare.RoutesKind(),
 		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(), harbor.RobotKind(),
 		grafana.Info(), loki.Info(), alertmanager.Info(),
 		web.Info(), command.Info(), simulated.Info(),
+		catalogue.Info(),
 	}
 }
 
@@ -259,7 +264,7 @@ func TestSame(t *testing.T) {
 }
 
 func TestNamespaces(t *testing.T) {
-	want := []string{"data-platform", "monitoring", "vault-prod", "velero"}
+	want := []string{"cloudflare-tunnel", "data-platform", "monitoring", "registry", "vault-prod", "velero"}
 	if diff := cmp.Diff(want, builtin(t).Namespaces()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -75,6 +75,12 @@ func clusterProbe(t *testing.T, check profile.Check, c *kubefake.Cluster, now ti
 		return kube.NewWorkloads(c, *params)
 	case *kube.InventoryParams:
 		return kube.NewInventory(c, *params)
+	case *kube.BindsParams:
+		return kube.NewBinds(c, *params)
+	case *kube.RBACParams:
+		return kube.NewRBAC(c, *params)
+	case *kube.SpreadParams:
+		return kube.NewSpread(c, *params)
 	case *velero.ServerParams:
 		return velero.NewServer(c, *params)
 	case *velero.StorageParams:

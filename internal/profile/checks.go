@@ -77,9 +77,13 @@ func (b *builder) check(component probes.ID, c *checkDoc) Check {
 		return done
 	}
 	b.timing(c, kind, &done.Spec)
-	done.Spec.Connection = kind.Connection
-	done.Spec.Exempt = b.exempt(c, kind)
 	done.Params = b.params(c, kind)
+	connections := kind.ConnectionsOf(done.Params)
+	done.Spec.Connection = kind.Connection
+	if kind.Connection != "" && len(connections) > 0 {
+		done.Spec.Connection = connections[0]
+	}
+	done.Spec.Exempt = b.exempt(c, kind, connections)
 	return done
 }
 
@@ -106,7 +110,7 @@ func (b *builder) timing(c *checkDoc, kind probes.KindInfo, spec *probes.Spec) {
 }
 
 // exempt decides the condition of a check: why it does not apply, or nothing if it does.
-func (b *builder) exempt(c *checkDoc, kind probes.KindInfo) string {
+func (b *builder) exempt(c *checkDoc, kind probes.KindInfo, needed []string) string {
 	connections := b.doc.Connections
 	if w := c.When; w != nil {
 		switch {
@@ -122,7 +126,7 @@ func (b *builder) exempt(c *checkDoc, kind probes.KindInfo) string {
 			return "the environment variable " + w.Env + " is not set"
 		}
 	}
-	for _, name := range kind.Connections() {
+	for _, name := range needed {
 		if isConnection(name) && !connections.Has(name) {
 			b.add(c.of("probe"), "probe %s asks over the connection %s, which is not declared; declare it under connections, or write when: {connection: %s}",
 				kind.Name, name, name)

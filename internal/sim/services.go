@@ -14,8 +14,6 @@ type page struct {
 // pages are what only the real programs answer: a placeholder web server has none of these.
 var pages = []page{
 	{"data-platform", "portal", "8080", "/", [2]string{"Content-Type", "text/html"}, "<!doctype html><title>254Carbon Portal</title>"},
-	{"data-platform", "portal-services", "8080", "/healthz", [2]string{"Content-Type", "application/json"}, `{"status":"ok","service":"portal-services"}`},
-	{"data-platform", "portal-services", "8080", "/api/services", [2]string{"Content-Type", "application/json"}, catalogue},
 	{"data-platform", "superset", "8088", "/health", [2]string{"Content-Type", "text/html"}, "OK"},
 	{"data-platform", "datahub-gms", "8080", "/health", [2]string{"Content-Type", "application/json"}, `{"status":"UP"}`},
 	{"data-platform", "datahub-gms", "8080", "/config", [2]string{"Content-Type", "application/json"}, `{"noCode":"true","versions":{"acryldata/datahub":{"version":"v0.12.0"}}}`},
@@ -28,26 +26,17 @@ var pages = []page{
 	{"data-platform", "lakefs", "8000", "/api/v1/healthcheck", [2]string{"X-Request-Id", "lakefs"}, ""},
 }
 
-// catalogue is the portal's list of services.
-const catalogue = `{"services":[
- {"id":"portal","name":"254Carbon Portal","category":"Portal","url":"https://254carbon.com","icon":"home","description":"The way in"},
- {"id":"grafana","name":"Grafana","category":"Monitoring","url":"https://grafana.254carbon.com","icon":"chart","description":"Dashboards"},
- {"id":"superset","name":"Apache Superset","category":"BI","url":"https://superset.254carbon.com","icon":"bars","description":"Exploration"},
- {"id":"datahub","name":"DataHub","category":"Catalog","url":"https://datahub.254carbon.com","icon":"books","description":"Metadata"},
- {"id":"trino","name":"Trino","category":"SQL","url":"https://trino.254carbon.com","icon":"query","description":"Queries"},
- {"id":"doris","name":"Apache Doris","category":"OLAP","url":"https://doris.254carbon.com","icon":"abacus","description":"Analytics"},
- {"id":"vault","name":"Vault","category":"Security","url":"https://vault.254carbon.com","icon":"lock","description":"Secrets"},
- {"id":"minio","name":"MinIO Console","category":"Storage","url":"https://minio.254carbon.com","icon":"cabinet","description":"Objects"},
- {"id":"dolphinscheduler","name":"DolphinScheduler","category":"Orchestration","url":"https://dolphin.254carbon.com","icon":"dolphin","description":"Workflows"},
- {"id":"lakefs","name":"lakeFS","category":"Data Lake","url":"https://lakefs.254carbon.com","icon":"wave","description":"Versioned data"}
-]}`
-
 // serveObservability lets the programs with a state of their own answer behind their Services.
 func (s *Sim) serveObservability() {
 	const ns = "monitoring"
 	s.API.HandleService(ns, "grafana", "3000", s.Observability.Grafana)
 	s.API.HandleService(ns, "loki", "3100", s.Observability.Loki)
 	s.API.HandleService(ns, "kube-prometheus-stack-alertmanager", "9093", s.Observability.Alertmanager)
+}
+
+// servePortal lets the portal's list of services answer behind its Service.
+func (s *Sim) servePortal() {
+	s.API.HandleService("data-platform", "portal-services", "8080", s.Portal)
 }
 
 // serveServices lets the platform's programs answer behind their Services. Whether a Service has endpoints is the store's to say.

@@ -17,11 +17,13 @@ import (
 
 	"github.com/254carbon/gonogo/internal/platform"
 	"github.com/254carbon/gonogo/internal/profile"
+	"github.com/254carbon/gonogo/internal/sim/checkout"
 	"github.com/254carbon/gonogo/internal/sim/cloudflare"
 	"github.com/254carbon/gonogo/internal/sim/faults"
 	"github.com/254carbon/gonogo/internal/sim/harbor"
 	"github.com/254carbon/gonogo/internal/sim/kubeapi"
 	"github.com/254carbon/gonogo/internal/sim/observability"
+	"github.com/254carbon/gonogo/internal/sim/portal"
 	"github.com/254carbon/gonogo/internal/sim/prom"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/internal/state"
@@ -67,6 +69,7 @@ type Sim struct {
 	Prometheus *prom.Server
 	Harbor     *harbor.Server
 	Cloudflare *cloudflare.Server
+	Portal     *portal.Server
 	// Observability is what stands beside Prometheus.
 	Observability *observability.Servers
 
@@ -79,6 +82,7 @@ type Sim struct {
 	injectors map[string]*faults.Injector // by connection
 	base      time.Time
 	started   time.Time // machine clock
+	checkout  *folder
 	still     bool
 	stop      context.CancelFunc
 	ticking   sync.WaitGroup
@@ -100,6 +104,7 @@ func Start(ctx context.Context, o Options) (*Sim, error) {
 		return nil, err
 	}
 	s := &Sim{scenario: o.Scenario, dir: o.Dir, base: Epoch, started: time.Now(), still: o.Still, accounts: harbor.DemoAccounts(), tokens: cloudflare.DemoCredentials()}
+	s.checkout = &folder{}
 	if err := s.populate(o.Reset); err != nil {
 		return nil, err
 	}
@@ -134,6 +139,7 @@ func (s *Sim) populate(reset bool) error {
 	now := s.Now()
 	s.Kube = kubeapi.NewStore(kubeapi.StoreOptions{Now: s.Now})
 	s.Prometheus = prom.Platform(s.Now)
+	s.Portal = portal.New()
 	s.Observability = observability.Platform(s.Now, s.Prometheus)
 	s.answers = &answers{ready: s.scenario == Ready, done: map[string]bool{}}
 	harborState, cloudflareState := harbor.Documented(now, s.accounts), cloudflare.Documented(now, s.tokens)
@@ -162,6 +168,7 @@ func (s *Sim) listen() error {
 		"demo":       {Handler: s.answers},
 	}
 	s.serveServices()
+	s.servePortal()
 	s.serveObservability()
 	var err error
 	s.hosts, err = startHosts(map[string]*host{
@@ -193,7 +200,7 @@ func (s *Sim) Close() error {
 	s.stop()
 	s.ticking.Wait()
 	s.API.Close()
-	err := s.hosts.close()
+	err := errors.Join(s.hosts.close(), s.checkout.remove())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changed {
@@ -209,13 +216,14 @@ const kubernetesToken = "reader-of-a-simulated-cluster"
 func (s *Sim) Platform(o platform.Options) platform.Options {
 	o.Dial, o.Roots, o.Now, o.Answers = s.hosts.dial, s.hosts.roots, s.Now, "https://"+answersHost
 	o.REST = &rest.Config{Host: "https://" + kubernetesHost + ":6443", BearerToken: kubernetesToken, TLSClientConfig: rest.TLSClientConfig{CAData: s.hosts.pem}}
-	o.Getenv = s.getenv
+	o.Getenv, o.Checkout = s.getenv, s.Checkout
 	return o
 }
 
 // Profile returns the profile with its connections leading to this platform.
 func (s *Sim) Profile(p *profile.Profile) *profile.Profile {
 	own := *p
+	own.Connections.Checkout = &profile.Checkout{Path: checkout.Name}
 	own.Connections.Prometheus = &profile.Prometheus{URL: "https://" + prometheusHost}
 	return &own
 }

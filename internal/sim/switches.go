@@ -36,6 +36,7 @@ func (s *Sim) Switches() []Switch {
 		all = append(all,
 			Switch{Key: "5", Label: "join two worker nodes", State: onOff(s.answers.done["nodes"], "joined", "one node"), On: s.answers.done["nodes"]},
 			Switch{Key: "6", Label: "mend the Harbor credential", State: onOff(s.answers.done["harbor"], "mended", "refused"), On: s.answers.done["harbor"]},
+			Switch{Key: "7", Label: "restart the critical workloads", State: onOff(s.answers.done["spread"], "spread anew", "as they were"), On: s.answers.done["spread"]},
 		)
 	}
 	return all
@@ -69,6 +70,8 @@ func (s *Sim) Toggle(key string) error {
 	case "6":
 		name = "harbor"
 		s.mendCredential()
+	case "7":
+		name, err = "spread", world.Respread(s.Kube, s.Now())
 	default:
 		return fmt.Errorf("there is no switch %q", key)
 	}

@@ -12,9 +12,11 @@ import (
 	"github.com/254carbon/gonogo/internal/platform"
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/internal/sim"
+	"github.com/254carbon/gonogo/internal/sim/checkout"
 	"github.com/254carbon/gonogo/internal/sim/cloudflare"
 	"github.com/254carbon/gonogo/internal/sim/harbor"
 	"github.com/254carbon/gonogo/internal/sim/observability"
+	"github.com/254carbon/gonogo/internal/sim/portal"
 	"github.com/254carbon/gonogo/internal/sim/prom"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/probes"
@@ -72,6 +74,20 @@ func changes(t *testing.T) []change {
 	}
 	for _, m := range observability.Mutations() {
 		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Observability, s.Prometheus) }})
+	}
+	for _, m := range checkout.Mutations() {
+		list = append(list, change{m.Name, m.Harmless, words([]probes.ID{m.Check}, m.Words), func(t *testing.T, s *sim.Sim) {
+			dir, err := s.Checkout()
+			if err == nil {
+				err = m.Apply(dir, s.Now())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}})
+	}
+	for _, m := range portal.Mutations() {
+		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Portal) }})
 	}
 	for _, m := range prom.Mutations() {
 		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Prometheus) }})

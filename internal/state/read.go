@@ -125,6 +125,36 @@ func (s *Store) scanChanges(rows *sql.Rows) ([]Change, error) {
 	return changes, rows.Err()
 }
 
+// Flips returns the newest flips of all checks, at most limit of them, newest first.
+func (s *Store) Flips(ctx context.Context, limit int) ([]Flip, error) {
+	rows, err := s.db.QueryContext(ctx, `
+		SELECT id, at, status, summary, was FROM
+			(SELECT rowid AS n, *, (SELECT status FROM changes AS p WHERE p.platform = c.platform AND p.id = c.id AND
+				(p.at < c.at OR p.at = c.at AND p.rowid < c.rowid) ORDER BY p.at DESC, p.rowid DESC LIMIT 1) AS was FROM changes AS c WHERE platform = ?1)
+		WHERE was IS NOT NULL ORDER BY at DESC, n DESC LIMIT ?2`, s.platform, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", s.path, err)
+	}
+	defer func() { _ = rows.Close() }()
+	var flips []Flip
+	for rows.Next() {
+		var f Flip
+		var check, word, was string
+		var at int64
+		if err := rows.Scan(&check, &at, &word, &f.Summary, &was); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", s.path, err)
+		}
+		status, err := probes.ParseStatus(word)
+		from, fromErr := probes.ParseStatus(was)
+		if err != nil || fromErr != nil {
+			continue // written by a newer version
+		}
+		f.Check, f.At, f.Status, f.From = probes.ID(check), time.UnixMilli(at), status, from
+		flips = append(flips, f)
+	}
+	return flips, rows.Err()
+}
+
 // StandingsAt returns how each check stood at a moment: its newest change until then.
 func (s *Store) StandingsAt(ctx context.Context, moment time.Time) (map[probes.ID]Change, error) {
 	rows, err := s.db.QueryContext(ctx, `

@@ -45,6 +45,12 @@ type Change struct {
 	Summary string
 }
 
+// Flip is a change of a check that was known before.
+type Flip struct {
+	Change
+	From probes.Status
+}
+
 // Score is the score at a moment.
 type Score struct {
 	At       time.Time

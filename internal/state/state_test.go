@@ -245,3 +245,31 @@ func TestManyOpenANewDatabaseAtOnce(t *testing.T) {
 		all.Wait()
 	}
 }
+
+func TestFlipsSayFromWhatToWhat(t *testing.T) {
+	s := open(t, t.TempDir())
+	changes := []Change{
+		flip("nodes", 0, probes.Pass), flip("harbor", 1, probes.Fail), flip("nodes", 5, probes.Fail), flip("harbor", 6, probes.Unknown),
+		flip("nodes", 7, probes.Pass),
+	}
+	if err := s.Record(t.Context(), changes...); err != nil {
+		t.Fatal(err)
+	}
+	read := func(limit int) (got []string) {
+		flips, err := s.Flips(t.Context(), limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range flips {
+			got = append(got, fmt.Sprintf("%s %s %s > %s", f.At.UTC().Format("15:04"), f.Check, f.From, f.Status))
+		}
+		return got
+	}
+	want := []string{"12:07 nodes fail > pass", "12:06 harbor fail > unknown", "12:05 nodes pass > fail"}
+	if diff := cmp.Diff(want, read(10)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(want[:2], read(2)); diff != "" {
+		t.Error(diff)
+	}
+}

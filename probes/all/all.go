@@ -9,8 +9,10 @@ import (
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/alertmanager"
+	"github.com/254carbon/gonogo/probes/catalogue"
 	"github.com/254carbon/gonogo/probes/cloudflare"
 	"github.com/254carbon/gonogo/probes/command"
+	"github.com/254carbon/gonogo/probes/files"
 	"github.com/254carbon/gonogo/probes/grafana"
 	"github.com/254carbon/gonogo/probes/harbor"
 	"github.com/254carbon/gonogo/probes/kube"
@@ -50,6 +52,12 @@ func list() []kind {
 		of(kube.HPAInfo(), func(p kube.HPAParams, x X) probes.Probe { return kube.NewHPA(x.Cluster, p) }),
 		of(kube.WorkloadsInfo(), func(p kube.WorkloadsParams, x X) probes.Probe { return kube.NewWorkloads(x.Cluster, p) }),
 		of(kube.InventoryInfo(), func(p kube.InventoryParams, x X) probes.Probe { return kube.NewInventory(x.Cluster, p) }),
+		of(kube.BindsInfo(), func(p kube.BindsParams, x X) probes.Probe { return kube.NewBinds(x.Cluster, p) }),
+		of(kube.RBACInfo(), func(p kube.RBACParams, x X) probes.Probe { return kube.NewRBAC(x.Cluster, p) }),
+		of(kube.SpreadInfo(), func(p kube.SpreadParams, x X) probes.Probe { return kube.NewSpread(x.Cluster, p) }),
+		of(kube.ControlPlaneInfo(), func(p kube.ControlPlaneParams, x X) probes.Probe {
+			return kube.NewControlPlane(x.Cluster, x.Cluster, p, x.Now)
+		}),
 		ofErr(kube.ObjectsInfo(), func(p kube.ObjectsParams, x X) (probes.Probe, error) { return kube.NewObjects(x.Cluster, p, x.Now) }),
 		of(kube.MetricsInfo(), func(p kube.MetricsParams, x X) probes.Probe { return kube.NewMetrics(x.Cluster, p, x.Now) }),
 		of(velero.ServerInfo(), func(p velero.ServerParams, x X) probes.Probe { return velero.NewServer(x.Cluster, p) }),
@@ -75,6 +83,10 @@ func list() []kind {
 		of(cloudflare.AccessKind(), func(p cloudflare.AccessParams, x X) probes.Probe { return cloudflare.NewAccess(x.Cloudflare, p) }),
 		of(cloudflare.RoutesKind(), func(p cloudflare.RoutesParams, x X) probes.Probe { return cloudflare.NewRoutes(x.Cloudflare, p) }),
 		of(web.Info(), func(p web.Params, x X) probes.Probe { return web.New(x.Web, p, x.Now) }),
+		of(files.Info(), func(p files.Params, x X) probes.Probe { return files.New(x.Checkout, p, x.Now) }),
+		of(catalogue.Info(), func(p catalogue.Params, x X) probes.Probe {
+			return catalogue.New(catalogue.Sources{Web: x.Web, Cluster: x.Cluster, Checkout: x.Checkout}, p)
+		}),
 		of(command.Info(), func(p command.Params, x X) probes.Probe {
 			return command.New(p, command.Options{ReadOnly: x.ReadOnly, Secrets: x.Secrets, Environ: x.Environ})
 		}),
@@ -100,7 +112,7 @@ func Build(c profile.Check, x *platform.Platform) (probes.Probe, error) {
 		if k.info.Name != c.Kind {
 			continue
 		}
-		for _, connection := range k.info.Connections() {
+		for _, connection := range k.info.ConnectionsOf(c.Params) {
 			if err := x.Trouble(connection); err != nil {
 				return probes.ProbeFunc(func(context.Context) (probes.Observation, error) { return probes.Observation{}, err }), nil
 			}

@@ -25,3 +25,22 @@ func JoinWorkers(s Store, now time.Time) error {
 	}
 	return Tick(s, now)
 }
+
+// Respread restarts the critical workloads, as kubectl rollout restart would: their new pods are placed over the nodes that there are now.
+func Respread(s Store, now time.Time) error {
+	for _, a := range apps() {
+		if !a.critical {
+			continue
+		}
+		r := deployments
+		if a.kind == statefulSet {
+			r = statefulSets
+		}
+		if _, err := s.Mutate(r, a.namespace, a.name, func(w map[string]any) {
+			sub(w, "spec", "template", "metadata", "annotations")["kubectl.kubernetes.io/restartedAt"] = stamp(now)
+		}); err != nil {
+			return fmt.Errorf("restarting %s/%s: %w", a.namespace, a.name, err)
+		}
+	}
+	return Tick(s, now)
+}

@@ -1,0 +1,232 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/254carbon/gonogo/probes"
+)
+
+// guardPart asks whether workloads are guarded against the loss of a node and against being drained away, and have room to grow by a pod.
+type guardPart []WorkloadRef
+
+func (p guardPart) reads() []schema.GroupVersionResource {
+	return append(resourcesOf(p), groupResource("policy", "poddisruptionbudgets"), coreResource("resourcequotas"), podsResource())
+}
+
+func (p guardPart) ask(ctx context.Context, r *reader, f *findings) error {
+	guarded := 0
+	var namespaces []string
+	for _, w := range p {
+		roll, request, err := r.workload(ctx, w)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(namespaces, w.Namespace) {
+			namespaces = append(namespaces, w.Namespace)
+		}
+		e := probes.Evidence{Subject: w.String(), Want: "kept apart, one disruption budget that allows a disruption, room for a pod more"}.From(request)
+		var faults []string
+		got := ""
+		if roll == nil {
+			faults = []string{"does not exist"}
+		} else if got, faults, err = p.judge(ctx, r, w, roll); err != nil {
+			return err
+		}
+		fault := strings.Join(faults, ", ")
+		if e.Got = got; fault != "" {
+			e.Got = fault
+			fault = w.Name + " " + fault
+		}
+		guarded += one(fault == "")
+		f.add(e, fault)
+	}
+	f.good = append(f.good, fmt.Sprintf("%d of %s guarded", guarded, plural(len(p), "workload")))
+	return quotaPart{&Scope{Namespaces: namespaces}}.ask(ctx, r, f)
+}
+
+// judge judges one workload that exists. The faults follow its name.
+func (p guardPart) judge(ctx context.Context, r *reader, w WorkloadRef, roll *rollout) (got string, faults []string, err error) {
+	pods, err := r.podsOf(ctx, w)
+	if err != nil {
+		return "", nil, err
+	}
+	apart, fault := keptApart(w.Namespace, roll.template)
+	if fault != "" {
+		faults = append(faults, fault)
+	}
+	budget, fault, err := r.guard(ctx, w, pods, roll.template)
+	if err != nil {
+		return "", nil, err
+	}
+	if fault != "" {
+		faults = append(faults, fault)
+	}
+	fault, err = r.noRoom(ctx, w, roll.template)
+	if fault != "" {
+		faults = append(faults, fault)
+	}
+	return apart + ", " + budget, faults, err
+}
+
+// keptApart says what keeps the pods of a template on different nodes, or why nothing does: what is there may be about other pods.
+func keptApart(namespace string, t *corev1.PodTemplateSpec) (how, fault string) {
+	own := labels.Set(t.Labels)
+	missed := ""
+	mine := func(s *metav1.LabelSelector, what string) bool {
+		selector, err := metav1.LabelSelectorAsSelector(s)
+		if err == nil && selector.Matches(own) {
+			return true
+		}
+		missed = what + " is about other pods (" + describeSelector(s) + ")"
+		return false
+	}
+	for _, c := range t.Spec.TopologySpreadConstraints {
+		if mine(c.LabelSelector, "topology spread") {
+			return "spread over " + c.TopologyKey, ""
+		}
+	}
+	if t.Spec.Affinity != nil && t.Spec.Affinity.PodAntiAffinity != nil {
+		anti := t.Spec.Affinity.PodAntiAffinity
+		terms := slices.Clone(anti.RequiredDuringSchedulingIgnoredDuringExecution)
+		for _, preferred := range anti.PreferredDuringSchedulingIgnoredDuringExecution {
+			terms = append(terms, preferred.PodAffinityTerm)
+		}
+		for _, term := range terms {
+			here := len(term.Namespaces) == 0 || slices.Contains(term.Namespaces, namespace)
+			if here && mine(term.LabelSelector, "anti-affinity") {
+				return "anti-affinity over " + term.TopologyKey, ""
+			}
+		}
+	}
+	if missed != "" {
+		return "", "is kept apart by nothing: its " + missed
+	}
+	return "", "has neither topology spread nor anti-affinity"
+}
+
+// guard finds the one budget that selects the pods of a workload. Without pods it is the one that would.
+func (r *reader) guard(ctx context.Context, w WorkloadRef, pods []*Pod, t *corev1.PodTemplateSpec) (got, fault string, err error) {
+	seen, err := r.list(ctx, groupResource("policy", "poddisruptionbudgets"), w.Namespace)
+	if err != nil {
+		return "", "", err
+	}
+	every, err := r.podsIn(ctx, w.Namespace)
+	if err != nil {
+		return "", "", err
+	}
+	if len(pods) == 0 {
+		pods = []*Pod{{Labels: t.Labels}}
+	}
+	var own, idle []*policyv1.PodDisruptionBudget
+	for _, o := range seen.Items {
+		b, err := typed[policyv1.PodDisruptionBudget](r, o)
+		if err != nil {
+			return "", "", err
+		}
+		selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
+		switch {
+		case err != nil:
+		case anySelected(selector, pods):
+			own = append(own, b)
+		case !anySelected(selector, every) && strings.Contains(b.Name, strings.Split(w.Name, "-")[0]):
+			idle = append(idle, b)
+		}
+	}
+	switch {
+	case len(own) > 1:
+		return "", fmt.Sprintf("is selected by %d disruption budgets (%s), which makes every eviction fail", len(own), budgetNames(own)), nil
+	case len(own) == 0 && len(idle) > 0:
+		return "", fmt.Sprintf("has no disruption budget: pdb %s/%s %s", idle[0].Namespace, idle[0].Name, noPod(idle[0].Spec.Selector, every)), nil
+	case len(own) == 0:
+		return "", "has no disruption budget", nil
+	}
+	if fault := budgetFault(own[0]); fault != "" {
+		return "", "is guarded by pdb " + own[0].Name + ", which " + fault, nil
+	}
+	return fmt.Sprintf("pdb %s allows %s", own[0].Name, plural(int(own[0].Status.DisruptionsAllowed), "disruption")), "", nil
+}
+
+func budgetNames(list []*policyv1.PodDisruptionBudget) string {
+	var names []string
+	for _, b := range list {
+		names = append(names, b.Name)
+	}
+	return enumerate(names)
+}
+
+// budgetFault says why a budget that selects pods allows no disruption, or nothing.
+func budgetFault(b *policyv1.PodDisruptionBudget) string {
+	s := b.Status
+	switch {
+	case s.ObservedGeneration < b.Generation || s.ObservedGeneration == 0 && s.ExpectedPods == 0:
+		return "has not been looked at by its controller since it was changed"
+	case s.DisruptionsAllowed < 1:
+		return fmt.Sprintf("allows no disruption: %d of %d pods healthy, %d needed", s.CurrentHealthy, s.ExpectedPods, s.DesiredHealthy)
+	}
+	return ""
+}
+
+// budgetPart asks whether disruption budgets bind.
+type budgetPart struct{ *Scope }
+
+func (p budgetPart) reads() []schema.GroupVersionResource {
+	return []schema.GroupVersionResource{groupResource("policy", "poddisruptionbudgets"), podsResource()}
+}
+
+func (p budgetPart) ask(ctx context.Context, r *reader, f *findings) error {
+	seen, err := r.in(ctx, groupResource("policy", "poddisruptionbudgets"), p.Namespaces)
+	if err != nil {
+		return err
+	}
+	for _, o := range seen.Items {
+		b, err := typed[policyv1.PodDisruptionBudget](r, o)
+		if err != nil {
+			return err
+		}
+		pods, err := r.podsIn(ctx, b.Namespace)
+		if err != nil {
+			return err
+		}
+		e := probes.Evidence{Subject: "pdb " + b.Namespace + "/" + b.Name, Want: "selects pods and allows a disruption"}.From(seen.Request)
+		selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
+		fault := ""
+		switch {
+		case err != nil:
+			fault = "has a selector that makes no sense: " + err.Error()
+		case !anySelected(selector, pods):
+			fault = noPod(b.Spec.Selector, pods)
+		default:
+			fault = budgetFault(b)
+		}
+		e.Got = fmt.Sprintf("selects %s, allows %s", plural(int(b.Status.ExpectedPods), "pod"), plural(int(b.Status.DisruptionsAllowed), "disruption"))
+		if fault != "" {
+			e.Got = fault
+			fault = e.Subject + " " + fault
+		}
+		f.add(e, fault)
+	}
+	return f.total(seen.Request, seen.Note, "disruption budget", len(seen.Items), "binds and allows a disruption")
+}
+
+// total counts what a part asked, and is not content with nothing.
+func (f *findings) total(request probes.Request, note, what string, asked int, want string) error {
+	if asked == 0 {
+		e := probes.Evidence{Subject: what + "s", Want: "at least one, and each " + want, Got: "none" + noted(note)}.From(request)
+		if note != "" {
+			return fmt.Errorf("looking for a %s: %s", what, note)
+		}
+		f.add(e, "there is no "+what)
+		return nil
+	}
+	f.good = append(f.good, fmt.Sprintf("each of %s %s%s", plural(asked, what), want, noted(note)))
+	return nil
+}
