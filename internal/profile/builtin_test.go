@@ -22,6 +22,7 @@ import (
 	"github.com/254carbon/gonogo/probes/harbor"
 	"github.com/254carbon/gonogo/probes/kube"
 	"github.com/254carbon/gonogo/probes/loki"
+	"github.com/254carbon/gonogo/probes/monitors"
 	"github.com/254carbon/gonogo/probes/prometheus"
 	"github.com/254carbon/gonogo/probes/simulated"
 	"github.com/254carbon/gonogo/probes/velero"
@@ -35,7 +36,7 @@ func realKinds() []probes.KindInfo {
 		kube.ObjectsInfo(), kube.MetricsInfo(), kube.NodesInfo(), kube.HPAInfo(), kube.WorkloadsInfo(), kube.InventoryInfo(),
 		kube.BindsInfo(), kube.RBACInfo(), kube.SpreadInfo(), kube.ControlPlaneInfo(),
 		velero.ServerInfo(), velero.StorageInfo(), velero.SchedulesInfo(), velero.BackupsInfo(), velero.DomainInfo(),
-		prometheus.TargetsInfo(), prometheus.PromQLInfo(), cloudflare.APIKind(), cloudflare.TunnelKind(), cloudflare.AccessKind(), cloudflare.RoutesKind(),
+		prometheus.TargetsInfo(), monitors.Info(), prometheus.PromQLInfo(), cloudflare.APIKind(), cloudflare.TunnelKind(), cloudflare.AccessKind(), cloudflare.RoutesKind(),
 		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(), harbor.RobotKind(),
 		grafana.Info(), loki.Info(), alertmanager.Info(),
 		web.Info(), command.Info(), simulated.Info(),

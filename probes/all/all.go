@@ -17,6 +17,7 @@ import (
 	"github.com/254carbon/gonogo/probes/harbor"
 	"github.com/254carbon/gonogo/probes/kube"
 	"github.com/254carbon/gonogo/probes/loki"
+	"github.com/254carbon/gonogo/probes/monitors"
 	"github.com/254carbon/gonogo/probes/prometheus"
 	"github.com/254carbon/gonogo/probes/simulated"
 	"github.com/254carbon/gonogo/probes/velero"
@@ -66,6 +67,7 @@ func list() []kind {
 		of(velero.DomainInfo(), func(p velero.DomainParams, x X) probes.Probe { return velero.NewDomain(x.Cluster, x.Hosts, p) }),
 		of(velero.BackupsInfo(), func(p velero.BackupsParams, x X) probes.Probe { return velero.NewBackups(x.Cluster, p, x.Now) }),
 		of(prometheus.TargetsInfo(), func(p prometheus.TargetsParams, x X) probes.Probe { return prometheus.NewTargets(x.Prometheus, p) }),
+		of(monitors.Info(), func(p monitors.Params, x X) probes.Probe { return monitors.New(x.Cluster, x.Prometheus, p, x.Now) }),
 		of(prometheus.PromQLInfo(), func(p prometheus.PromQLParams, x X) probes.Probe { return prometheus.NewPromQL(x.Prometheus, p) }),
 		of(grafana.Info(), func(p grafana.Params, x X) probes.Probe { return grafana.New(x.Web, x.Secrets, p) }),
 		of(loki.Info(), func(p loki.Params, x X) probes.Probe { return loki.New(x.Web, p) }),

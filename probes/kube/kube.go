@@ -4,6 +4,8 @@ package kube
 
 import (
 	"context"
+	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -64,5 +66,29 @@ type Container struct {
 	Name    string
 	Image   string // as the pod's spec names it
 	ImageID string // as the runtime reports it, empty until it runs
+	Ports   string // as "name=number", separated by blanks; see HasPort
 	Init    bool
+}
+
+// HasPort reports whether the container declares a port, by its name or number.
+func (c Container) HasPort(port string) bool {
+	for declared := range strings.FieldsSeq(c.Ports) {
+		name, number, _ := strings.Cut(declared, "=")
+		if port != "" && (port == name || port == number) {
+			return true
+		}
+	}
+	return false
+}
+
+// PortsOf writes the ports of a container as [Container] keeps them.
+func PortsOf(ports []corev1.ContainerPort) string {
+	var b strings.Builder
+	for i, p := range ports {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(p.Name + "=" + strconv.Itoa(int(p.ContainerPort)))
+	}
+	return b.String()
 }

@@ -30,17 +30,17 @@ func PodOf(p *corev1.Pod) *Pod {
 			pod.Waiting = s.State.Waiting.Reason
 		}
 	}
-	add := func(name, image string, init bool) {
-		pod.Containers = append(pod.Containers, Container{Name: name, Image: image, ImageID: states[name].ImageID, Init: init})
+	add := func(name, image string, ports []corev1.ContainerPort, init bool) {
+		pod.Containers = append(pod.Containers, Container{Name: name, Image: image, ImageID: states[name].ImageID, Ports: PortsOf(ports), Init: init})
 	}
 	for _, c := range p.Spec.InitContainers {
-		add(c.Name, c.Image, true)
+		add(c.Name, c.Image, c.Ports, true)
 	}
 	for _, c := range p.Spec.Containers {
-		add(c.Name, c.Image, false)
+		add(c.Name, c.Image, c.Ports, false)
 	}
 	for _, c := range p.Spec.EphemeralContainers {
-		add(c.Name, c.Image, false)
+		add(c.Name, c.Image, nil, false)
 	}
 	return pod
 }

@@ -122,22 +122,22 @@ func (r *podReducer) reduce(o runtime.Object) (*kube.Pod, error) {
 	out.Containers = make([]kube.Container, 0, len(p.Spec.InitContainers)+len(p.Spec.Containers)+len(p.Spec.EphemeralContainers))
 	for i := range p.Spec.InitContainers {
 		c := &p.Spec.InitContainers[i]
-		r.container(out, c.Name, c.Image, true, p.Status.InitContainerStatuses)
+		r.container(out, c.Name, c.Image, c.Ports, true, p.Status.InitContainerStatuses)
 	}
 	for i := range p.Spec.Containers {
 		c := &p.Spec.Containers[i]
-		r.container(out, c.Name, c.Image, false, p.Status.ContainerStatuses)
+		r.container(out, c.Name, c.Image, c.Ports, false, p.Status.ContainerStatuses)
 	}
 	for i := range p.Spec.EphemeralContainers {
 		c := &p.Spec.EphemeralContainers[i]
-		r.container(out, c.Name, c.Image, false, p.Status.EphemeralContainerStatuses)
+		r.container(out, c.Name, c.Image, nil, false, p.Status.EphemeralContainerStatuses)
 	}
 	return out, nil
 }
 
 // container adds one container, with what its status says.
-func (r *podReducer) container(out *kube.Pod, name, image string, initial bool, statuses []corev1.ContainerStatus) {
-	c := kube.Container{Name: r.text(name), Image: r.text(image), Init: initial}
+func (r *podReducer) container(out *kube.Pod, name, image string, ports []corev1.ContainerPort, initial bool, statuses []corev1.ContainerStatus) {
+	c := kube.Container{Name: r.text(name), Image: r.text(image), Ports: r.text(kube.PortsOf(ports)), Init: initial}
 	for i := range statuses {
 		s := &statuses[i]
 		if s.Name != name {

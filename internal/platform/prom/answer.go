@@ -38,13 +38,22 @@ type envelope struct {
 const maxQuoted = 300 // runes of foreign text in one error
 
 func (c *Client) answer(status int, body []byte) ([]*model.Sample, string, error) {
+	e, err := open(status, body)
+	if err != nil {
+		return nil, "", err
+	}
+	items, err := decodeData(e.Data)
+	return items, note(e.Warnings), err
+}
+
+// open takes an answer out of its envelope. One that is none is an error.
+func open(status int, body []byte) (envelope, error) {
 	var e envelope
 	readable := decodeOne(body, &e)
 	if status == http.StatusOK && readable == nil && e.Status == "success" {
-		items, err := decodeData(e.Data)
-		return items, note(e.Warnings), err
+		return e, nil
 	}
-	return nil, "", refusal(status, e, readable, body)
+	return e, refusal(status, e, readable, body)
 }
 
 // note puts warnings into one text.

@@ -71,10 +71,10 @@ func New(o Options) (*Client, error) {
 
 // curl repeats a GET by hand; a query is spelt out, since encoded nobody can read it.
 func curl(u *url.URL) probes.Request {
-	plain := *u
-	plain.RawQuery = ""
-	r := probes.Request{Source: "GET " + u.String(), Repeat: "curl -fsS " + probes.ShellWord(plain.String())}
+	r := probes.Request{Source: "GET " + u.String(), Repeat: "curl -fsS " + probes.ShellWord(u.String())}
 	if q := u.Query().Get("query"); q != "" {
+		plain := *u
+		plain.RawQuery = ""
 		r.Repeat = "curl -fsS -G --data-urlencode " + probes.ShellWord("query="+q) + " " + probes.ShellWord(plain.String())
 	}
 	return r

@@ -35,6 +35,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.success(w, map[string]string{"version": "2.48.0", "revision": "simulated", "branch": "HEAD", "goVersion": "go1.21.4"}, nil)
 	case "/api/v1/query":
 		s.query(w, r)
+	case "/api/v1/targets":
+		s.targets(w, r)
 	default:
 		http.NotFound(w, r)
 	}
@@ -74,6 +76,35 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fail(w, http.StatusUnprocessableEntity, "execution", err.Error())
+}
+
+// targets lists the active targets, of one scrape pool if one is named.
+func (s *Server) targets(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	active := []any{}
+	only := r.URL.Query().Get("scrapePool")
+	for _, m := range s.series {
+		pool := m.pool
+		if pool == "" {
+			pool = m.labels["job"]
+		}
+		if m.labels["__name__"] != "up" || only != "" && pool != only {
+			continue
+		}
+		v, at, _ := m.last(s.now())
+		health, wrong := "up", ""
+		address := "http://" + m.labels["instance"] + "/metrics"
+		if v != 1 {
+			health, wrong = "down", "Get \""+address+"\": dial tcp: connect: connection refused"
+		}
+		active = append(active, map[string]any{
+			"labels": unnamed(m.labels), "discoveredLabels": map[string]string{}, "scrapePool": pool, "scrapeUrl": address, "globalUrl": address,
+			"lastError": wrong, "lastScrape": at.UTC().Format(time.RFC3339Nano), "lastScrapeDuration": 0.004, "health": health,
+			"scrapeInterval": "30s", "scrapeTimeout": "10s",
+		})
+	}
+	s.success(w, map[string]any{"activeTargets": active, "droppedTargets": []any{}, "droppedTargetCounts": map[string]int{}}, s.warnings)
 }
 
 func moment(t string) (time.Time, error) {

@@ -3,6 +3,7 @@ package prom
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/254carbon/gonogo/probes"
@@ -24,6 +25,12 @@ func platformTargets() []Target {
 	}
 }
 
+func namespaceOf(t Target) string {
+	_, rest, _ := strings.Cut(t.Instance, ".")
+	namespace, _, _ := strings.Cut(rest, ":")
+	return namespace
+}
+
 // Jobs are the jobs that the platform expects: those of its 16 monitors.
 func Jobs() []string {
 	var jobs []string
@@ -41,6 +48,13 @@ func Platform(now func() time.Time) *Server {
 	s := New(now)
 	for _, t := range platformTargets() {
 		s.Add(t.Job, t.Instance)
+		switch t.Job { // as the operator calls them
+		case "prometheus":
+		case "promtail", "ingress-nginx-controller":
+			s.SetPool(t.Job, "podMonitor/"+namespaceOf(t)+"/"+t.Job+"/0")
+		default:
+			s.SetPool(t.Job, "serviceMonitor/"+namespaceOf(t)+"/"+t.Job+"/0")
+		}
 	}
 	return s
 }

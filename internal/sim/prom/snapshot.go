@@ -19,6 +19,7 @@ type snapshot struct {
 type keptSeries struct {
 	Labels  map[string]string `json:"labels"`
 	Changes []keptChange      `json:"changes"`
+	Pool    string            `json:"pool,omitempty"`
 	Frozen  time.Time         `json:"frozen,omitzero"`
 }
 
@@ -33,7 +34,7 @@ func (s *Server) Snapshot() ([]byte, error) {
 	defer s.mu.Unlock()
 	k := snapshot{Warnings: s.warnings, Lookback: s.lookback, Replaying: s.replaying}
 	for _, m := range s.series {
-		kept := keptSeries{Labels: m.labels, Frozen: m.frozen}
+		kept := keptSeries{Labels: m.labels, Pool: m.pool, Frozen: m.frozen}
 		for _, c := range m.changes {
 			kept.Changes = append(kept.Changes, keptChange{Since: c.since, Value: number(c.value)})
 		}
@@ -52,7 +53,7 @@ func (s *Server) Restore(kept []byte) error {
 	}
 	var all []*series
 	for _, x := range k.Series {
-		m := &series{labels: x.Labels, frozen: x.Frozen}
+		m := &series{labels: x.Labels, pool: x.Pool, frozen: x.Frozen}
 		for _, c := range x.Changes {
 			v, err := strconv.ParseFloat(c.Value, 64)
 			if err != nil {

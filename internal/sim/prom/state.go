@@ -39,6 +39,7 @@ func New(now func() time.Time) *Server {
 type series struct {
 	labels  map[string]string
 	changes []change
+	pool    string    // of the target that it is up of
 	frozen  time.Time // from when on there are no more samples; zero if it lives
 }
 
@@ -139,6 +140,17 @@ func (s *Server) Add(job string, instances ...string) {
 	defer s.mu.Unlock()
 	for _, instance := range instances {
 		s.find("up", target(job, instance)).set(1, time.Time{})
+	}
+}
+
+// SetPool puts a job's targets into a scrape pool; without one, the pool is called as the job.
+func (s *Server) SetPool(job, pool string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.series {
+		if m.labels["__name__"] == "up" && m.labels["job"] == job {
+			m.pool = pool
+		}
 	}
 }
 

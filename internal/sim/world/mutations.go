@@ -39,7 +39,7 @@ func (m Mutation) Apply(s Store, now time.Time) error {
 // Mutations are the single changes, bad ones first. Every name is there once.
 func Mutations() []Mutation {
 	return slices.Concat(
-		nodeMutations(), monitoringMutations(), serviceMutations(), scalerMutations(), securityMutations(), veleroServerMutations(), locationMutations(),
+		nodeMutations(), monitoringMutations(), monitorMutations(), serviceMutations(), scalerMutations(), securityMutations(), veleroServerMutations(), locationMutations(),
 		scheduleMutations(), backupMutations(), domainMutations(), harmlessMutations(),
 	)
 }

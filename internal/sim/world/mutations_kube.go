@@ -39,7 +39,7 @@ func monitoringMutations() []Mutation {
 		bad("operator-crashing", "the Prometheus Operator does not start", func(c *changer) { c.pods(ns, operator, 0, c.broken("CrashLoopBackOff", 9)) },
 			fails(check, "operator")),
 		bad("prometheus-gone", "the Prometheus object was deleted", func(c *changer) { c.remove(prometheuses, ns, "kube-prometheus-stack-prometheus") },
-			fails(check, "prometheus")),
+			fails(check, "prometheus"), fails("monitors-bind", "16 of 16 monitors", "no Prometheus object")),
 		bad("prometheus-unavailable", "Prometheus itself does not start, and the operator says so", func(c *changer) {
 			c.pods(ns, "prometheus-kube-prometheus-stack-prometheus", 0, c.broken("CrashLoopBackOff", 4))
 		}, fails(check, "Available")),

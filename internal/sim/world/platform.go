@@ -19,7 +19,7 @@ func (p *plan) monitoring() []object {
 	}
 	for _, m := range platformMonitors() {
 		endpoints := []any{object{"port": m.port, "interval": "30s", "path": "/metrics"}}
-		spec := object{"selector": object{"matchLabels": object{"app": m.label}}, "namespaceSelector": object{"matchNames": []any{m.namespace}}}
+		spec := object{"jobLabel": "app", "selector": object{"matchLabels": object{"app": m.label}}, "namespaceSelector": object{"matchNames": []any{m.namespace}}}
 		if m.kind == "PodMonitor" {
 			spec["podMetricsEndpoints"] = endpoints
 		} else {
