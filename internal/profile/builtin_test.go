@@ -265,7 +265,7 @@ func TestSame(t *testing.T) {
 }
 
 func TestNamespaces(t *testing.T) {
-	want := []string{"cloudflare-tunnel", "data-platform", "monitoring", "registry", "vault-prod", "velero"}
+	want := []string{"cloudflare-tunnel", "data-platform", "ingress-nginx", "monitoring", "registry", "vault-prod", "velero"}
 	if diff := cmp.Diff(want, builtin(t).Namespaces()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
