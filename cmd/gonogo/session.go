@@ -28,6 +28,7 @@ type session struct {
 	list            probes.Checklist
 	checks          []probes.Check
 	store           *state.Store // nil if the history cannot be kept
+	noHistory       error        // why not
 	notices         []string     // what the person should know: no history, no cluster
 	now             func() time.Time
 	log             *slog.Logger
@@ -151,6 +152,7 @@ func (s *session) openHistory(ctx context.Context) {
 	}
 	store, err := state.Open(ctx, dir, s.profile.Platform)
 	if err != nil {
+		s.noHistory = err
 		s.notices = append(s.notices, fmt.Sprintf("history is not kept: %v", err))
 		return
 	}

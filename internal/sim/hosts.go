@@ -31,6 +31,7 @@ type hosts struct {
 	pem      []byte // of the authority
 	dialer   net.Dialer
 	byName   map[string]*host // fixed before serving
+	now      func() time.Time
 	log      requestLog
 	done     sync.WaitGroup
 }
@@ -42,7 +43,7 @@ type host struct {
 }
 
 // startHosts listens on a free port of the loopback interface.
-func startHosts(byName map[string]*host) (*hosts, error) {
+func startHosts(byName map[string]*host, now func() time.Time) (*hosts, error) {
 	names := make([]string, 0, len(byName))
 	for name := range byName {
 		names = append(names, name)
@@ -56,7 +57,7 @@ func startHosts(byName map[string]*host) (*hosts, error) {
 		return nil, fmt.Errorf("listening on loopback for the simulated platform: %w", err)
 	}
 	h := &hosts{
-		listener: listener, roots: roots, byName: byName,
+		listener: listener, roots: roots, byName: byName, now: now,
 		pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}),
 	}
 	h.server = &http.Server{
@@ -86,6 +87,7 @@ func (h *hosts) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.log.add(Request{Connection: target.connection, Method: r.Method, Host: name, Path: r.URL.Path, Query: r.URL.RawQuery, Upgrade: r.Header.Get("Upgrade")})
+	w.Header().Set("Date", h.now().UTC().Format(http.TimeFormat))
 	target.injector.ServeHTTP(w, r)
 }
 

@@ -177,7 +177,7 @@ func (s *Sim) listen() error {
 		harborHost:     {"harbor", s.injectors["harbor"]},
 		cloudflareHost: {"cloudflare", s.injectors["cloudflare"]},
 		answersHost:    {"demo", s.injectors["demo"]},
-	})
+	}, s.Now)
 	return err
 }
 

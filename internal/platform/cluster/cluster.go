@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -282,6 +283,18 @@ func (c *Cluster) collection(r schema.GroupVersionResource) *collection[*unstruc
 		c.objects[r] = k
 	}
 	return k
+}
+
+// Resources lists what somebody watches or has read of the cluster, sorted.
+func (c *Cluster) Resources() []schema.GroupVersionResource {
+	found := c.wakers.resources()
+	c.mu.Lock()
+	for r := range c.objects {
+		found = append(found, r)
+	}
+	c.mu.Unlock()
+	slices.SortFunc(found, func(a, b schema.GroupVersionResource) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(found)
 }
 
 // Watch implements [kube.Objects], [kube.Nodes] and [kube.Pods]: wake is called from any goroutine when what a read of the resource says

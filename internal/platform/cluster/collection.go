@@ -208,6 +208,19 @@ func (w *wakers) add(r schema.GroupVersionResource, wake func()) (stop func()) {
 	}
 }
 
+// resources lists those that somebody waits for.
+func (w *wakers) resources() []schema.GroupVersionResource {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	var all []schema.GroupVersionResource
+	for r, by := range w.by {
+		if len(by) > 0 {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
 // wake tells those of one resource. A stop that is called meanwhile returns after it.
 func (w *wakers) wake(r schema.GroupVersionResource) {
 	w.mu.RLock()

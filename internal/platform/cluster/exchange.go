@@ -14,6 +14,9 @@ import (
 type tooLargeError struct{ limit int64 }
 
 func (e *tooLargeError) Error() string {
+	if e.limit < 1<<20 {
+		return fmt.Sprintf("the answer is larger than %d KiB and was not read further", e.limit>>10)
+	}
 	return fmt.Sprintf("the answer is larger than %d MiB and was not read further", e.limit>>20)
 }
 

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -99,6 +101,27 @@ func (c *Cluster) UID(ctx context.Context) (string, error) {
 	defer c.mu.Unlock()
 	c.uid = string(ns.UID)
 	return c.uid, nil
+}
+
+// Clock reads the API server's own time from the date of an answer, which has no fractions of a second.
+func (c *Cluster) Clock(ctx context.Context) (time.Time, error) {
+	const doing, most = "reading the API server's clock", 64 << 10
+	ctx, ex, cancel := c.bounded(ctx, most)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server+"/version", nil)
+	if err != nil {
+		return time.Time{}, readFailure(doing, err)
+	}
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return time.Time{}, readFailure(doing, better(ctx, ex, err))
+	}
+	_ = resp.Body.Close()
+	at, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: its answers carry no date", doing)
+	}
+	return at, nil
 }
 
 // CanI asks the API server whether the credential may do something: with resources of a group, a subresource of them ("" for none), in a
