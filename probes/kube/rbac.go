@@ -131,18 +131,19 @@ func (p *rbacProbe) admins(f *findings, b *binding, given *role, request probes.
 		where += " in " + b.namespace
 	}
 	for _, s := range b.subjects {
-		who, wrong := p.subject(s)
+		who, account, everyone := subjectOf(s)
+		undeclared := account != "" && b.role == "cluster-admin" && !matchesAny(p.params.Admins, account) // other roles are declared themselves
 		e := probes.Evidence{Subject: b.String(), Want: "no default and no undeclared service account", Got: "gives " + where + " to " + who}.From(request)
-		if wrong {
-			f.add(e, b.String()+" gives "+where+" to "+who)
-			continue
+		fault := ""
+		if everyone || undeclared {
+			fault = b.String() + " gives " + where + " to " + who
 		}
-		f.add(e, "")
+		f.add(e, fault)
 	}
 }
 
-// subject names who a binding is for, and says whether that may not be.
-func (p *rbacProbe) subject(s rbacv1.Subject) (who string, wrong bool) {
+// subjectOf names who a binding is for: one service account, or those that nobody has chosen one by one.
+func subjectOf(s rbacv1.Subject) (who, account string, everyone bool) {
 	namespace, name := s.Namespace, s.Name
 	if s.Kind == rbacv1.UserKind { // a service account by its user name
 		if rest, ok := strings.CutPrefix(s.Name, "system:serviceaccount:"); ok {
@@ -153,26 +154,26 @@ func (p *rbacProbe) subject(s rbacv1.Subject) (who string, wrong bool) {
 	switch s.Kind {
 	case rbacv1.ServiceAccountKind:
 		if name == "default" {
-			return "the default service account of " + namespace, true
+			return "the default service account of " + namespace, "", true
 		}
-		account := namespace + "/" + name
-		return "service account " + account, !matchesAny(p.params.Admins, account)
+		account = namespace + "/" + name
+		return "service account " + account, account, false
 	case rbacv1.GroupKind:
 		if in, ok := strings.CutPrefix(name, "system:serviceaccounts:"); ok {
-			return "every service account of " + in, true
+			return "every service account of " + in, "", true
 		}
 		switch name {
 		case "system:serviceaccounts":
-			return "every service account", true
+			return "every service account", "", true
 		case "system:authenticated":
-			return "everyone who can log in", true
+			return "everyone who can log in", "", true
 		case "system:unauthenticated":
-			return "everyone, without logging in", true
+			return "everyone, without logging in", "", true
 		}
-		return "group " + name, false
+		return "group " + name, "", false
 	}
 	if name == "system:anonymous" {
-		return "everyone, without logging in", true
+		return "everyone, without logging in", "", true
 	}
-	return "user " + name, false
+	return "user " + name, "", false
 }

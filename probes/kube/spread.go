@@ -132,6 +132,9 @@ func spread(roll *rollout, pods []*Pod, placeOf func(*Pod) string) (got, only, f
 	case roll.desired < 2:
 		fault = fmt.Sprintf("is declared with %s", plural(int(roll.desired), "replica"))
 		return fault, "", fault
+	case len(count) == 0 && slices.ContainsFunc(pods, func(p *Pod) bool { return p.Ready }):
+		fault = "is ready on nodes that do not carry the label"
+		return fault, "", fault
 	case len(count) == 0:
 		fault = "has no ready pod" + ailing(pods)
 		return fault, "", fault

@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -61,6 +62,9 @@ func (c *controllers) slice(s object, found []object) error {
 	var ports []any
 	for _, item := range list(s, "spec", "ports") {
 		m, _ := item.(object)
+		if target, named := m["targetPort"].(string); named && !slices.ContainsFunc(found, func(p object) bool { return hasPort(p, target) }) {
+			continue
+		}
 		ports = append(ports, object{"name": m["name"], "port": m["port"], "protocol": m["protocol"]})
 	}
 	wanted := create("discovery.k8s.io/v1", "EndpointSlice", namespace(s), name(s)+"-"+hash(nameOf(s))[:5], map[string]string{
@@ -68,6 +72,19 @@ func (c *controllers) slice(s object, found []object) error {
 	}, object{"addressType": "IPv4", "endpoints": endpoints, "ports": ports})
 	sub(wanted, "metadata")["ownerReferences"] = []any{ownerReference(s)}
 	return c.keep(endpointSlices, wanted, "endpoints", "ports")
+}
+
+// hasPort reports whether a container of a pod has a port of that name.
+func hasPort(p object, name string) bool {
+	for _, item := range list(p, "spec", "containers") {
+		container, _ := item.(object)
+		for _, item := range list(container, "ports") {
+			if port, _ := item.(object); port["name"] == name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // keep creates an object, or writes the given fields of it into the one that is there.
@@ -105,7 +122,7 @@ func (c *controllers) strayed() error {
 	return nil
 }
 
-// budgets writes the status of disruption budgets with a number as minAvailable.
+// budgets writes the status of disruption budgets with a number as minAvailable or maxUnavailable.
 func (c *controllers) budgets() error {
 	all, err := c.all(budgets, "")
 	if err != nil {
@@ -117,7 +134,13 @@ func (c *controllers) budgets() error {
 		if err != nil {
 			return err
 		}
+		if look(b, "spec", "selector") == nil {
+			found = nil
+		}
 		healthy, needed := readyCount(found), number(b, "spec", "minAvailable")
+		if look(b, "spec", "maxUnavailable") != nil {
+			needed = max(0, len(found)-number(b, "spec", "maxUnavailable"))
+		}
 		err = c.edit(budgets, b, func(b object) {
 			sub(b)["status"] = object{
 				"observedGeneration": number(b, "metadata", "generation"), "expectedPods": len(found), "currentHealthy": healthy, "desiredHealthy": needed,

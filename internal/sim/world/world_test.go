@@ -99,9 +99,34 @@ func checks(t *testing.T, c *kubefake.Cluster, now time.Time) map[probes.ID]prob
 			Resource: "v1/namespaces", Want: "Pod Security enforced in the workload namespaces",
 			Expr: `['` + strings.Join(world.WorkloadNamespaces(), `','`) + `'].map(n, !objects.exists(o, o.metadata.name == n && o.metadata.?labels[?'pod-security.kubernetes.io/enforce'].orValue('privileged') != 'privileged') ? n : '').filter(n, n != '').join(', ')`,
 		}),
-		"metrics-api":  kube.NewMetrics(c, kube.MetricsParams{MaxAge: 5 * time.Minute}, clock),
-		"worker-nodes": kube.NewNodes(c, kube.NodesParams{Min: 3, Workers: 2}),
+		"ingress-binds":    kube.NewBinds(c, kube.BindsParams{Ingresses: &kube.IngressPart{Hosts: protectedHosts()}}),
+		"network-policies": kube.NewBinds(c, kube.BindsParams{Policies: &kube.PolicyPart{Namespaces: world.WorkloadNamespaces(), Everywhere: true, Enforced: true}}),
+		"rbac":             kube.NewRBAC(c, kube.RBACParams{Admins: []string{"velero/velero"}}),
+		"workload-guards":  kube.NewBinds(c, kube.BindsParams{Workloads: critical()}),
+		"replicas-spread":  kube.NewSpread(c, kube.SpreadParams{Workloads: critical()}),
+		"metrics-api":      kube.NewMetrics(c, kube.MetricsParams{MaxAge: 5 * time.Minute}, clock),
+		"worker-nodes":     kube.NewNodes(c, kube.NodesParams{Min: 3, Workers: 2}),
 	}
+}
+
+// protectedHosts are the hosts of the nine services and the portal.
+func protectedHosts() []string {
+	var all []string
+	for name := range strings.FieldsSeq("portal grafana superset datahub trino doris vault minio dolphin lakefs") {
+		all = append(all, name+".254carbon.com")
+	}
+	return all
+}
+
+// critical are the workloads that must outlive a node.
+func critical() []kube.WorkloadRef {
+	all := []kube.WorkloadRef{
+		{Kind: "Deployment", Namespace: "cloudflare-tunnel", Name: "cloudflared"}, {Kind: "StatefulSet", Namespace: "data-platform", Name: "postgres-shared"},
+	}
+	for _, name := range []string{"portal", "superset-web", "datahub-frontend", "trino-worker", "dolphinscheduler-api"} {
+		all = append(all, kube.WorkloadRef{Kind: "Deployment", Namespace: "data-platform", Name: name})
+	}
+	return all
 }
 
 func ask(t *testing.T, s *kubeapi.Store, now time.Time) map[probes.ID]probes.Result {
@@ -114,7 +139,7 @@ func ask(t *testing.T, s *kubeapi.Store, now time.Time) map[probes.ID]probes.Res
 }
 
 func TestScenarios(t *testing.T) {
-	for scenario, failing := range map[world.Scenario][]probes.ID{world.Ready: nil, world.Documented: {"worker-nodes"}} {
+	for scenario, failing := range map[world.Scenario][]probes.ID{world.Ready: nil, world.Documented: {"worker-nodes", "replicas-spread"}} {
 		t.Run(string(scenario), func(t *testing.T) {
 			expect(t, ask(t, seed(t, scenario, noon), noon), failing)
 		})
@@ -233,11 +258,15 @@ func exempt(imageID string) bool {
 // TestJoin takes the documented platform to three nodes.
 func TestJoin(t *testing.T) {
 	s := seed(t, world.Documented, noon)
-	expect(t, ask(t, s, noon), []probes.ID{"worker-nodes"})
+	expect(t, ask(t, s, noon), []probes.ID{"worker-nodes", "replicas-spread"})
 	for range 2 { // a second time does no harm
 		if err := world.JoinWorkers(s, noon); err != nil {
 			t.Fatal(err)
 		}
+	}
+	expect(t, ask(t, s, noon), []probes.ID{"replicas-spread"}) // pods that run stay where they are
+	if err := world.Respread(s, noon); err != nil {
+		t.Fatal(err)
 	}
 	expect(t, ask(t, s, noon), nil)
 }
