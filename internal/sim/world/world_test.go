@@ -88,13 +88,14 @@ func checks(t *testing.T, c *kubefake.Cluster, now time.Time) map[probes.ID]prob
 		"portal-ready": kube.NewWorkloads(c, kube.WorkloadsParams{Mirrors: mirrors, Workloads: []kube.Workload{
 			{Kind: "Deployment", Namespace: "data-platform", Name: "portal", Image: "254carbon-portal"},
 		}}),
-		"velero-ready":       velero.NewServer(c, *server),
-		"backup-location":    velero.NewStorage(c, nil, *storage, clock),
-		"backup-schedules":   velero.NewSchedules(c, *schedules, clock),
-		"backup-newest":      velero.NewBackups(c, *backups, clock),
-		"hpa-trino":          kube.NewHPA(c, kube.HPAParams{Namespace: "data-platform", Name: "trino-hpa"}),
-		"hpa-superset":       kube.NewHPA(c, kube.HPAParams{Namespace: "data-platform", Name: "superset-hpa"}),
-		"services-inventory": kube.NewInventory(c, inventory),
+		"velero-ready":          velero.NewServer(c, *server),
+		"backup-failure-domain": velero.NewDomain(c, nil, velero.DomainParams{Namespace: velero.DefaultNamespace, Schedules: declared}),
+		"backup-location":       velero.NewStorage(c, nil, *storage, clock),
+		"backup-schedules":      velero.NewSchedules(c, *schedules, clock),
+		"backup-newest":         velero.NewBackups(c, *backups, clock),
+		"hpa-trino":             kube.NewHPA(c, kube.HPAParams{Namespace: "data-platform", Name: "trino-hpa"}),
+		"hpa-superset":          kube.NewHPA(c, kube.HPAParams{Namespace: "data-platform", Name: "superset-hpa"}),
+		"services-inventory":    kube.NewInventory(c, inventory),
 		"pod-security": general(kube.ObjectsParams{
 			Resource: "v1/namespaces", Want: "Pod Security enforced in the workload namespaces",
 			Expr: `['` + strings.Join(world.WorkloadNamespaces(), `','`) + `'].map(n, !objects.exists(o, o.metadata.name == n && o.metadata.?labels[?'pod-security.kubernetes.io/enforce'].orValue('privileged') != 'privileged') ? n : '').filter(n, n != '').join(', ')`,
@@ -139,7 +140,7 @@ func ask(t *testing.T, s *kubeapi.Store, now time.Time) map[probes.ID]probes.Res
 }
 
 func TestScenarios(t *testing.T) {
-	for scenario, failing := range map[world.Scenario][]probes.ID{world.Ready: nil, world.Documented: {"worker-nodes", "replicas-spread"}} {
+	for scenario, failing := range map[world.Scenario][]probes.ID{world.Ready: nil, world.Documented: {"worker-nodes", "replicas-spread", "backup-failure-domain"}} {
 		t.Run(string(scenario), func(t *testing.T) {
 			expect(t, ask(t, seed(t, scenario, noon), noon), failing)
 		})
@@ -258,17 +259,17 @@ func exempt(imageID string) bool {
 // TestJoin takes the documented platform to three nodes.
 func TestJoin(t *testing.T) {
 	s := seed(t, world.Documented, noon)
-	expect(t, ask(t, s, noon), []probes.ID{"worker-nodes", "replicas-spread"})
+	expect(t, ask(t, s, noon), []probes.ID{"worker-nodes", "replicas-spread", "backup-failure-domain"})
 	for range 2 { // a second time does no harm
 		if err := world.JoinWorkers(s, noon); err != nil {
 			t.Fatal(err)
 		}
 	}
-	expect(t, ask(t, s, noon), []probes.ID{"replicas-spread"}) // pods that run stay where they are
+	expect(t, ask(t, s, noon), []probes.ID{"replicas-spread", "backup-failure-domain"}) // pods that run stay where they are
 	if err := world.Respread(s, noon); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, ask(t, s, noon), nil)
+	expect(t, ask(t, s, noon), []probes.ID{"backup-failure-domain"})
 }
 
 // TestEviction holds that pods leave a node that stays silent, and that it gets its own back when it answers again.
