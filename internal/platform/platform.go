@@ -20,11 +20,13 @@ import (
 	"github.com/254carbon/gonogo/internal/platform/cloudflare"
 	"github.com/254carbon/gonogo/internal/platform/cluster"
 	"github.com/254carbon/gonogo/internal/platform/harbor"
+	"github.com/254carbon/gonogo/internal/platform/postgres"
 	"github.com/254carbon/gonogo/internal/platform/prom"
 	"github.com/254carbon/gonogo/internal/platform/secrets"
 	"github.com/254carbon/gonogo/internal/platform/transport"
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/probes"
+	asked "github.com/254carbon/gonogo/probes/postgres"
 	"github.com/254carbon/gonogo/probes/velero"
 )
 
@@ -58,6 +60,8 @@ type Platform struct {
 	Prometheus *prom.Client
 	Harbor     *harbor.Client
 	Cloudflare *cloudflare.Client
+	Postgres   *postgres.Client
+	PostgresAt func(dsn probes.SecretRef) asked.Database // another server
 	Web        *Web
 	Hosts      velero.Hosts // nil where names are not to be looked up
 	Checkout   *checkout.Checkout
@@ -80,6 +84,7 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 		"prometheus": func() error { return x.openPrometheus(p.Connections.Prometheus, o) },
 		"harbor":     func() error { return x.openHarbor(p.Connections.Harbor, o) },
 		"cloudflare": func() error { return x.openCloudflare(p.Connections.Cloudflare, o) },
+		"postgres":   func() error { return x.openPostgres(p.Connections.Postgres, o) },
 	} {
 		if err := open(); err != nil {
 			x.trouble[name] = err

@@ -23,6 +23,7 @@ import (
 	"github.com/254carbon/gonogo/probes/kube"
 	"github.com/254carbon/gonogo/probes/loki"
 	"github.com/254carbon/gonogo/probes/monitors"
+	"github.com/254carbon/gonogo/probes/postgres"
 	"github.com/254carbon/gonogo/probes/prometheus"
 	"github.com/254carbon/gonogo/probes/simulated"
 	"github.com/254carbon/gonogo/probes/velero"
@@ -40,7 +41,7 @@ func realKinds() []probes.KindInfo {
 		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(), harbor.RobotKind(),
 		grafana.Info(), loki.Info(), alertmanager.Info(),
 		web.Info(), command.Info(), simulated.Info(),
-		catalogue.Info(),
+		catalogue.Info(), postgres.ReplicationInfo(),
 	}
 }
 

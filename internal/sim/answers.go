@@ -32,7 +32,6 @@ var stands = []stand{
 	{"services-protected", "the nine services from outside", "each answers with the Access login", "9 of 9 proven protected", "9 of 9 services answer without Access: open"},
 	{"test-backup", "test backup of the last 7 days", "Completed", "Completed 26 h ago, 697 items", "no test backup was ever recorded"},
 	{"restore-verified", "verified restore of the last 30 days", "content equal, with its RTO", "verified 25 h ago, RTO 41 s", "no restore was ever verified"},
-	{"postgres-replication", "postgres-shared", "streams to a standby, lag below 16 MiB and 10 s, write Service selects the primary", "1 standby streaming, 0.2 MiB and 0.1 s behind", "no standby: pg_stat_replication is empty"},
 }
 
 // ServeHTTP answers GET /simulated/CHECK.

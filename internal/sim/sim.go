@@ -139,6 +139,7 @@ func (s *Sim) populate(reset bool) error {
 	now := s.Now()
 	s.Kube = kubeapi.NewStore(kubeapi.StoreOptions{Now: s.Now})
 	s.Prometheus = prom.Platform(s.Now)
+	s.Prometheus.SetReplication(s.scenario == Ready)
 	s.Portal = portal.New()
 	s.Observability = observability.Platform(s.Now, s.Prometheus)
 	s.answers = &answers{ready: s.scenario == Ready, done: map[string]bool{}}

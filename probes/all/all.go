@@ -18,6 +18,7 @@ import (
 	"github.com/254carbon/gonogo/probes/kube"
 	"github.com/254carbon/gonogo/probes/loki"
 	"github.com/254carbon/gonogo/probes/monitors"
+	"github.com/254carbon/gonogo/probes/postgres"
 	"github.com/254carbon/gonogo/probes/prometheus"
 	"github.com/254carbon/gonogo/probes/simulated"
 	"github.com/254carbon/gonogo/probes/velero"
@@ -88,6 +89,9 @@ func list() []kind {
 		of(files.Info(), func(p files.Params, x X) probes.Probe { return files.New(x.Checkout, p, x.Now) }),
 		of(catalogue.Info(), func(p catalogue.Params, x X) probes.Probe {
 			return catalogue.New(catalogue.Sources{Web: x.Web, Cluster: x.Cluster, Checkout: x.Checkout}, p)
+		}),
+		of(postgres.ReplicationInfo(), func(p postgres.ReplicationParams, x X) probes.Probe {
+			return postgres.NewReplication(postgres.Sources{Objects: x.Cluster, Querier: x.Prometheus, Database: x.Postgres, At: x.PostgresAt}, p)
 		}),
 		of(command.Info(), func(p command.Params, x X) probes.Probe {
 			return command.New(p, command.Options{ReadOnly: x.ReadOnly, Secrets: x.Secrets, Environ: x.Environ})

@@ -78,7 +78,7 @@ func Mutations() []Mutation {
 	fine := func(name, about string, apply func(*Server)) Mutation {
 		return Mutation{Name: name, About: about, Harmless: true, Apply: apply}
 	}
-	return []Mutation{
+	return append(replicationMutations(), []Mutation{
 		bad("prometheus-job-missing", "The job trino is in no configuration any more; 16 targets are still up.", []string{"no target of job trino"},
 			func(s *Server) { s.RemoveJob("trino") }),
 		bad("prometheus-job-down", "The only target of the job vault has been down for an hour; 16 are still up.", []string{"nothing up of job vault"},
@@ -125,7 +125,7 @@ func Mutations() []Mutation {
 			s.SetUpSince("neo4j", "neo4j.data-platform:2004", false, time.Time{})
 		}),
 		fine("prometheus-second-instance", "A job has a second target.", func(s *Server) { s.Add("trino", "trino.data-platform:8081") }),
-	}
+	}...)
 }
 
 // downAll makes the targets of some jobs, or of all, have been down for a while.

@@ -1,17 +1,21 @@
 package world_test
 
 import (
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/254carbon/gonogo/internal/platform/prom"
 	"github.com/254carbon/gonogo/internal/sim/kubeapi"
+	simulated "github.com/254carbon/gonogo/internal/sim/prom"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/kube"
 	"github.com/254carbon/gonogo/probes/kube/kubefake"
+	"github.com/254carbon/gonogo/probes/postgres"
 	"github.com/254carbon/gonogo/probes/velero"
 )
 
@@ -41,6 +45,20 @@ func cluster(t *testing.T, s *kubeapi.Store) *kubefake.Cluster {
 	return c
 }
 
+// exporter is a Prometheus that sees PostgreSQL replicate.
+func exporter(t *testing.T) *prom.Client {
+	t.Helper()
+	s := simulated.New(func() time.Time { return noon })
+	s.SetReplication(true)
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	client, err := prom.New(prom.Options{BaseURL: server.URL, Client: server.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
 // checks are the platform's checks that this world can answer, by the ids of its profile.
 func checks(t *testing.T, c *kubefake.Cluster, now time.Time) map[probes.ID]probes.Probe {
 	t.Helper()
@@ -66,6 +84,8 @@ func checks(t *testing.T, c *kubefake.Cluster, now time.Time) map[probes.ID]prob
 	schedules.Schedules = declared
 	backups := velero.BackupsInfo().Params().(*velero.BackupsParams)
 	backups.Schedules = declared
+	replication := postgres.ReplicationInfo().Params().(*postgres.ReplicationParams)
+	replication.Source, replication.Service = postgres.Exporter, "data-platform/postgres-shared-service"
 	general := func(p kube.ObjectsParams) probes.Probe {
 		probe, err := kube.NewObjects(c, p, clock)
 		if err != nil {
@@ -88,6 +108,7 @@ func checks(t *testing.T, c *kubefake.Cluster, now time.Time) map[probes.ID]prob
 		"portal-ready": kube.NewWorkloads(c, kube.WorkloadsParams{Mirrors: mirrors, Workloads: []kube.Workload{
 			{Kind: "Deployment", Namespace: "data-platform", Name: "portal", Image: "254carbon-portal"},
 		}}),
+		"postgres-replication":  postgres.NewReplication(postgres.Sources{Objects: c, Querier: exporter(t)}, *replication),
 		"velero-ready":          velero.NewServer(c, *server),
 		"backup-failure-domain": velero.NewDomain(c, nil, velero.DomainParams{Namespace: velero.DefaultNamespace, Schedules: declared}),
 		"backup-location":       velero.NewStorage(c, nil, *storage, clock),
@@ -140,7 +161,7 @@ func ask(t *testing.T, s *kubeapi.Store, now time.Time) map[probes.ID]probes.Res
 }
 
 func TestScenarios(t *testing.T) {
-	for scenario, failing := range map[world.Scenario][]probes.ID{world.Ready: nil, world.Documented: {"worker-nodes", "replicas-spread", "backup-failure-domain"}} {
+	for scenario, failing := range map[world.Scenario][]probes.ID{world.Ready: nil, world.Documented: {"worker-nodes", "replicas-spread", "backup-failure-domain", "postgres-replication"}} {
 		t.Run(string(scenario), func(t *testing.T) {
 			expect(t, ask(t, seed(t, scenario, noon), noon), failing)
 		})
@@ -259,17 +280,17 @@ func exempt(imageID string) bool {
 // TestJoin takes the documented platform to three nodes.
 func TestJoin(t *testing.T) {
 	s := seed(t, world.Documented, noon)
-	expect(t, ask(t, s, noon), []probes.ID{"worker-nodes", "replicas-spread", "backup-failure-domain"})
+	expect(t, ask(t, s, noon), []probes.ID{"worker-nodes", "replicas-spread", "backup-failure-domain", "postgres-replication"})
 	for range 2 { // a second time does no harm
 		if err := world.JoinWorkers(s, noon); err != nil {
 			t.Fatal(err)
 		}
 	}
-	expect(t, ask(t, s, noon), []probes.ID{"replicas-spread", "backup-failure-domain"}) // pods that run stay where they are
+	expect(t, ask(t, s, noon), []probes.ID{"replicas-spread", "backup-failure-domain", "postgres-replication"}) // pods that run stay where they are
 	if err := world.Respread(s, noon); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, ask(t, s, noon), []probes.ID{"backup-failure-domain"})
+	expect(t, ask(t, s, noon), []probes.ID{"backup-failure-domain", "postgres-replication"})
 }
 
 // TestEviction holds that pods leave a node that stays silent, and that it gets its own back when it answers again.
