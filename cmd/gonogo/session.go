@@ -80,6 +80,7 @@ func (s *session) logger() (*slog.Logger, error) {
 func (s *session) connect(ctx context.Context, log *slog.Logger) error {
 	po := platform.Options{
 		Kubeconfig: s.opts.kubeconfig, Context: s.opts.context, ReadOnly: s.opts.readOnly, Getenv: os.LookupEnv, Environ: os.Environ(), Log: log, Now: time.Now,
+		StateDir: s.opts.stateDir,
 	}
 	if s.opts.demo {
 		world, err := sim.Start(ctx, sim.Options{
@@ -92,6 +93,7 @@ func (s *session) connect(ctx context.Context, log *slog.Logger) error {
 		s.sim, s.now = world, world.Now
 		s.closers = append(s.closers, world.Close)
 		po = world.Platform(po)
+		po.StateDir = world.Dir()
 		s.profile = world.Profile(s.profile)
 	}
 	p, err := platform.Open(s.profile, po)

@@ -22,6 +22,7 @@ import (
 	"github.com/254carbon/gonogo/internal/platform/harbor"
 	"github.com/254carbon/gonogo/internal/platform/postgres"
 	"github.com/254carbon/gonogo/internal/platform/prom"
+	"github.com/254carbon/gonogo/internal/platform/record"
 	"github.com/254carbon/gonogo/internal/platform/secrets"
 	"github.com/254carbon/gonogo/internal/platform/transport"
 	"github.com/254carbon/gonogo/internal/profile"
@@ -39,6 +40,7 @@ type Options struct {
 	Now        func() time.Time
 	Log        *slog.Logger
 	Environ    []string // for commands that the profile names
+	StateDir   string   // for what of the evidence record cannot be kept in the cluster; empty for nowhere
 
 	// The simulated platform replaces the machine's network, trust and kubeconfig.
 	Dial    transport.DialFunc
@@ -65,6 +67,7 @@ type Platform struct {
 	Web        *Web
 	Hosts      velero.Hosts // nil where names are not to be looked up
 	Checkout   *checkout.Checkout
+	Evidence   *record.Record
 	Answers    *http.Client // nil on a real platform
 	AnswersURL string
 
@@ -91,6 +94,7 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 		}
 	}
 	x.Web = &Web{cluster: x.Cluster, trouble: x.trouble["kubernetes"], client: transport.Client(x.transport(o, nil))}
+	x.openRecord(p, o)
 	x.openCheckout(p.Connections.Checkout, o)
 	if o.Answers != "" {
 		x.Answers, x.AnswersURL = transport.Client(x.transport(o, nil)), o.Answers

@@ -24,7 +24,21 @@ type Connections struct {
 
 // Kubernetes is the connection to the cluster.
 type Kubernetes struct {
-	Context string `yaml:"context" jsonschema:"description=Context of the kubeconfig; empty for the current one"`
+	Context  string         `yaml:"context" jsonschema:"description=Context of the kubeconfig; empty for the current one"`
+	Evidence *EvidencePlace `yaml:"evidence,omitempty" jsonschema:"description=Where the evidence record is kept"`
+}
+
+// EvidencePlace is where the evidence record is kept.
+type EvidencePlace struct {
+	Namespace string `yaml:"namespace" jsonschema:"required,minLength=1,description=Namespace of its ConfigMap; default if nothing is said"`
+}
+
+// EvidenceNamespace is the namespace of the evidence record, empty for the usual one.
+func (k Kubernetes) EvidenceNamespace() string {
+	if k.Evidence == nil {
+		return ""
+	}
+	return k.Evidence.Namespace
 }
 
 // Prometheus is reached either by a Service through the API server, or by a URL.

@@ -30,8 +30,6 @@ var stands = []stand{
 	{"images-mirrored", "33 required images", "in Harbor with the locked digest", "33 of 33 with the locked digest", "0 of 33 images in project 254carbon"},
 	{"images-origin", "running containers outside the exempt list", "none from Docker Hub", "0 of 71 containers from Docker Hub", "49 of 71 containers come from Docker Hub"},
 	{"services-protected", "the nine services from outside", "each answers with the Access login", "9 of 9 proven protected", "9 of 9 services answer without Access: open"},
-	{"test-backup", "test backup of the last 7 days", "Completed", "Completed 26 h ago, 697 items", "no test backup was ever recorded"},
-	{"restore-verified", "verified restore of the last 30 days", "content equal, with its RTO", "verified 25 h ago, RTO 41 s", "no restore was ever verified"},
 }
 
 // ServeHTTP answers GET /simulated/CHECK.

@@ -15,6 +15,8 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -162,6 +164,13 @@ func (l *requestLog) add(r Request) {
 	if len(l.kept) < maxRequests {
 		l.kept = append(l.kept, r)
 	}
+}
+
+// wrote reports whether something was asked that was no read.
+func (l *requestLog) wrote() bool {
+	return slices.ContainsFunc(l.all(), func(r Request) bool {
+		return r.Method != http.MethodGet && r.Method != http.MethodHead && !strings.HasSuffix(r.Path, "/selfsubjectaccessreviews")
+	})
 }
 
 func (l *requestLog) all() []Request {

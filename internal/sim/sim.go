@@ -196,7 +196,7 @@ func (s *Sim) tick(ctx context.Context) {
 	}
 }
 
-// Close ends the simulated platform, and keeps its state if a person changed it.
+// Close ends the simulated platform, and keeps its state if a person changed it, here or through an API.
 func (s *Sim) Close() error {
 	s.stop()
 	s.ticking.Wait()
@@ -204,7 +204,7 @@ func (s *Sim) Close() error {
 	err := errors.Join(s.hosts.close(), s.checkout.remove())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.changed {
+	if s.changed || s.hosts.log.wrote() {
 		err = errors.Join(err, s.save())
 	}
 	return err

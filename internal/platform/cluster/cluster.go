@@ -74,6 +74,7 @@ type Cluster struct {
 	closed  bool
 	base    []http.RoundTripper
 	objects map[schema.GroupVersionResource]*collection[*unstructured.Unstructured]
+	single  map[string]*Object
 	reach   map[ServiceTarget]*reach
 	uid     string
 }

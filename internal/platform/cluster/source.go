@@ -20,6 +20,7 @@ type source struct {
 	client   rest.Interface
 	codec    runtime.ParameterCodec
 	resource schema.GroupVersionResource
+	name     string // of the only object that is wanted; empty for all
 	server   string
 	limits   limits
 }
@@ -37,6 +38,9 @@ func (s source) path(namespace string) []string {
 }
 
 func (s source) request(namespace string, options metav1.ListOptions) *rest.Request {
+	if s.name != "" {
+		options.FieldSelector = "metadata.name=" + s.name
+	}
 	return s.client.Get().MaxRetries(0).AbsPath(s.path(namespace)...).
 		SpecificallyVersionedParams(&options, s.codec, schema.GroupVersion{Version: "v1"})
 }

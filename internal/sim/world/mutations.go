@@ -41,6 +41,7 @@ func Mutations() []Mutation {
 	return slices.Concat(
 		nodeMutations(), monitoringMutations(), monitorMutations(), serviceMutations(), scalerMutations(), securityMutations(), veleroServerMutations(), locationMutations(),
 		scheduleMutations(), backupMutations(), domainMutations(), postgresMutations(), harmlessMutations(),
+		evidenceMutations(),
 	)
 }
 

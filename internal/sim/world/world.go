@@ -61,7 +61,7 @@ func Objects(scenario Scenario, now time.Time) ([]map[string]any, error) {
 	var all []object
 	for _, part := range []func() []object{
 		p.namespaces, p.nodes, p.systemPods, p.workloads, p.services, p.ingresses, p.monitoring, p.guards, p.autoscalers, p.rights, p.policies, p.metricsAPI,
-		p.certificates, p.velero,
+		p.certificates, p.velero, p.volumes, p.proved,
 	} {
 		all = append(all, part()...)
 	}

@@ -1,6 +1,7 @@
 package world_test
 
 import (
+	"context"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	simulated "github.com/254carbon/gonogo/internal/sim/prom"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/evidence"
 	"github.com/254carbon/gonogo/probes/kube"
 	"github.com/254carbon/gonogo/probes/kube/kubefake"
 	"github.com/254carbon/gonogo/probes/postgres"
@@ -127,6 +129,8 @@ func checks(t *testing.T, c *kubefake.Cluster, now time.Time) map[probes.ID]prob
 		"workload-guards":  kube.NewBinds(c, kube.BindsParams{Workloads: critical()}),
 		"replicas-spread":  kube.NewSpread(c, kube.SpreadParams{Workloads: critical()}),
 		"metrics-api":      kube.NewMetrics(c, kube.MetricsParams{MaxAge: 5 * time.Minute}, clock),
+		"test-backup":      evidence.New(recordIn{c}, c, "test-backup", evidence.Params{Proof: "backup", Within: 7 * 24 * time.Hour}, clock),
+		"restore-verified": evidence.New(recordIn{c}, c, "restore-verified", evidence.Params{Proof: "restore", Within: 30 * 24 * time.Hour}, clock),
 		"worker-nodes":     kube.NewNodes(c, kube.NodesParams{Min: 3, Workers: 2}),
 	}
 }
@@ -151,6 +155,25 @@ func critical() []kube.WorkloadRef {
 	return all
 }
 
+// recordIn reads the evidence record of a cluster in memory.
+type recordIn struct{ *kubefake.Cluster }
+
+func (r recordIn) Read(ctx context.Context) (probes.Seen[evidence.Entry], error) {
+	all, err := r.List(ctx, schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, "default")
+	seen := probes.Seen[evidence.Entry]{Request: all.Request}
+	for _, o := range all.Items {
+		data, _ := o.Object["data"].(map[string]any)
+		for key, text := range data {
+			if o.GetName() == evidence.ObjectName {
+				seen.Items = append(seen.Items, evidence.Decode(key, text.(string)))
+			}
+		}
+	}
+	return seen, err
+}
+
+func (r recordIn) Watch(func()) func() { return func() {} }
+
 func ask(t *testing.T, s *kubeapi.Store, now time.Time) map[probes.ID]probes.Result {
 	t.Helper()
 	results := map[probes.ID]probes.Result{}
@@ -161,7 +184,7 @@ func ask(t *testing.T, s *kubeapi.Store, now time.Time) map[probes.ID]probes.Res
 }
 
 func TestScenarios(t *testing.T) {
-	for scenario, failing := range map[world.Scenario][]probes.ID{world.Ready: nil, world.Documented: {"worker-nodes", "replicas-spread", "backup-failure-domain", "postgres-replication"}} {
+	for scenario, failing := range map[world.Scenario][]probes.ID{world.Ready: nil, world.Documented: {"worker-nodes", "replicas-spread", "backup-failure-domain", "postgres-replication", "test-backup", "restore-verified"}} {
 		t.Run(string(scenario), func(t *testing.T) {
 			expect(t, ask(t, seed(t, scenario, noon), noon), failing)
 		})
