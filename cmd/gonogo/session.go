@@ -52,7 +52,7 @@ func open(ctx context.Context, o *options) (*session, error) {
 	if err := s.connect(ctx, log); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	if s.list, s.checks, err = s.join(p); err != nil {
+	if s.list, s.checks, err = s.join(s.profile); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	s.openHistory(ctx)

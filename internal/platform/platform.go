@@ -23,6 +23,7 @@ import (
 	"github.com/254carbon/gonogo/internal/platform/postgres"
 	"github.com/254carbon/gonogo/internal/platform/prom"
 	"github.com/254carbon/gonogo/internal/platform/record"
+	"github.com/254carbon/gonogo/internal/platform/registry"
 	"github.com/254carbon/gonogo/internal/platform/secrets"
 	"github.com/254carbon/gonogo/internal/platform/transport"
 	"github.com/254carbon/gonogo/internal/profile"
@@ -61,6 +62,8 @@ type Platform struct {
 	Cluster    *cluster.Cluster
 	Prometheus *prom.Client
 	Harbor     *harbor.Client
+	Mirror     *registry.Client // Harbor's registry, by gonogo's own credential
+	Upstream   *registry.Client // any other registry, without one
 	Cloudflare *cloudflare.Client
 	Postgres   *postgres.Client
 	PostgresAt func(dsn probes.SecretRef) asked.Database // another server
@@ -92,6 +95,10 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 		if err := open(); err != nil {
 			x.trouble[name] = err
 		}
+	}
+	var err error
+	if x.Upstream, err = registry.New(registry.Options{Transport: x.transport(o, nil), Redirects: true, Now: o.Now}); err != nil {
+		return nil, err
 	}
 	x.Web = &Web{cluster: x.Cluster, trouble: x.trouble["kubernetes"], client: transport.Client(x.transport(o, nil))}
 	x.openRecord(p, o)
@@ -233,7 +240,16 @@ func (x *Platform) openHarbor(c *profile.Harbor, o Options) error {
 			return user, password, nil
 		}
 	}
-	x.Harbor, err = harbor.New(ho)
+	if x.Harbor, err = harbor.New(ho); err != nil {
+		return err
+	}
+	base, err := url.Parse(c.URL)
+	if err != nil {
+		return err
+	}
+	x.Mirror, err = registry.New(registry.Options{
+		Transport: ho.Transport, Credential: ho.Reader, Mirror: base.Host, Plain: base.Scheme == "http", User: "HARBOR", Now: o.Now,
+	})
 	return err
 }
 

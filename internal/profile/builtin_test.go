@@ -21,6 +21,7 @@ import (
 	"github.com/254carbon/gonogo/probes/files"
 	"github.com/254carbon/gonogo/probes/grafana"
 	"github.com/254carbon/gonogo/probes/harbor"
+	"github.com/254carbon/gonogo/probes/images"
 	"github.com/254carbon/gonogo/probes/kube"
 	"github.com/254carbon/gonogo/probes/loki"
 	"github.com/254carbon/gonogo/probes/monitors"
@@ -39,7 +40,7 @@ func realKinds() []probes.KindInfo {
 		kube.BindsInfo(), kube.RBACInfo(), kube.SpreadInfo(), kube.ControlPlaneInfo(),
 		velero.ServerInfo(), velero.StorageInfo(), velero.SchedulesInfo(), velero.BackupsInfo(), velero.DomainInfo(),
 		prometheus.TargetsInfo(), monitors.Info(), prometheus.PromQLInfo(), cloudflare.APIKind(), cloudflare.TunnelKind(), cloudflare.AccessKind(), cloudflare.RoutesKind(),
-		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(), harbor.RobotKind(),
+		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(), harbor.RobotKind(), images.MirroredInfo(), images.OriginInfo(),
 		grafana.Info(), loki.Info(), alertmanager.Info(),
 		web.Info(), command.Info(), simulated.Info(),
 		catalogue.Info(), postgres.ReplicationInfo(),

@@ -27,8 +27,6 @@ type stand struct {
 // stands follow the status document: what it calls complete is complete, what it lists as remaining is not there yet.
 var stands = []stand{
 	{"certificates", "served chains of 14 hosts", "valid for 21 more days, from the declared issuer", "14 of 14 valid, the first ends in 61 days", ""},
-	{"images-mirrored", "33 required images", "in Harbor with the locked digest", "33 of 33 with the locked digest", "0 of 33 images in project 254carbon"},
-	{"images-origin", "running containers outside the exempt list", "none from Docker Hub", "0 of 71 containers from Docker Hub", "49 of 71 containers come from Docker Hub"},
 	{"services-protected", "the nine services from outside", "each answers with the Access login", "9 of 9 proven protected", "9 of 9 services answer without Access: open"},
 }
 

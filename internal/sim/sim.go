@@ -23,6 +23,7 @@ import (
 	"github.com/254carbon/gonogo/internal/sim/harbor"
 	"github.com/254carbon/gonogo/internal/sim/kubeapi"
 	"github.com/254carbon/gonogo/internal/sim/observability"
+	"github.com/254carbon/gonogo/internal/sim/oci"
 	"github.com/254carbon/gonogo/internal/sim/portal"
 	"github.com/254carbon/gonogo/internal/sim/prom"
 	"github.com/254carbon/gonogo/internal/sim/world"
@@ -147,7 +148,7 @@ func (s *Sim) populate(reset bool) error {
 	if s.scenario == Ready {
 		harborState, cloudflareState = harbor.Ready(now, s.accounts), cloudflare.Ready(now, s.tokens)
 	}
-	s.Harbor = harbor.New(harborState, harbor.Options{Now: s.Now})
+	s.Harbor = harbor.New(harborState, harbor.Options{Now: s.Now, Registry: oci.NewRegistry()})
 	s.Cloudflare = cloudflare.New(cloudflareState, cloudflare.Options{Now: s.Now})
 	if kept != nil {
 		return kept.restore(s)
@@ -171,14 +172,19 @@ func (s *Sim) listen() error {
 	s.serveServices()
 	s.servePortal()
 	s.serveObservability()
-	var err error
-	s.hosts, err = startHosts(map[string]*host{
+	byName := map[string]*host{
 		kubernetesHost: {"kubernetes", s.injectors["kubernetes"]},
 		prometheusHost: {"prometheus", s.injectors["prometheus"]},
 		harborHost:     {"harbor", s.injectors["harbor"]},
 		cloudflareHost: {"cloudflare", s.injectors["cloudflare"]},
 		answersHost:    {"demo", s.injectors["demo"]},
-	}, s.Now)
+	}
+	upstream := &faults.Injector{Handler: oci.NewUpstream()}
+	for _, name := range oci.UpstreamHosts() {
+		byName[name] = &host{"upstream", upstream}
+	}
+	var err error
+	s.hosts, err = startHosts(byName, s.Now)
 	return err
 }
 
@@ -221,9 +227,13 @@ func (s *Sim) Platform(o platform.Options) platform.Options {
 	return o
 }
 
-// Profile returns the profile with its connections leading to this platform.
+// Profile returns the profile with its connections leading to this platform, and with the digests that its images have here locked.
 func (s *Sim) Profile(p *profile.Profile) *profile.Profile {
-	own := *p
+	digests := map[string]string{}
+	for _, image := range oci.Images() {
+		digests[image.Source] = oci.Digest(image.Source)
+	}
+	own := *p.Locked(digests)
 	own.Connections.Checkout = &profile.Checkout{Path: checkout.Name}
 	own.Connections.Prometheus = &profile.Prometheus{URL: "https://" + prometheusHost}
 	return &own

@@ -16,6 +16,7 @@ import (
 	"github.com/254carbon/gonogo/probes/files"
 	"github.com/254carbon/gonogo/probes/grafana"
 	"github.com/254carbon/gonogo/probes/harbor"
+	"github.com/254carbon/gonogo/probes/images"
 	"github.com/254carbon/gonogo/probes/kube"
 	"github.com/254carbon/gonogo/probes/loki"
 	"github.com/254carbon/gonogo/probes/monitors"
@@ -79,6 +80,10 @@ func list() []kind {
 		of(harbor.CredentialsKind(), func(p harbor.CredentialsParams, x X) probes.Probe {
 			return harbor.NewCredentials(x.Harbor, x.Harbor, x.Secrets, p)
 		}),
+		of(images.MirroredInfo(), func(p images.MirroredParams, x X) probes.Probe {
+			return images.NewMirrored(x.Mirror, x.Harbor, x.Upstream, p)
+		}),
+		of(images.OriginInfo(), func(p images.OriginParams, x X) probes.Probe { return images.NewOrigin(x.Cluster, p) }),
 		of(harbor.RobotKind(), func(p harbor.RobotParams, x X) probes.Probe { return harbor.NewRobot(x.Harbor, x.Harbor, p, x.Now) }),
 		of(cloudflare.APIKind(), func(p cloudflare.APIParams, x X) probes.Probe {
 			return cloudflare.NewAPI(x.Cloudflare, x.Secrets, x.Now, p)

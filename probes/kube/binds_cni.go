@@ -89,7 +89,7 @@ func (p *PolicyPart) enforced(ctx context.Context, r *reader, f *findings) error
 // enforces finds the image of a network plugin among a DaemonSet's containers.
 func (p *PolicyPart) enforces(d *appsv1.DaemonSet) (image string, enforces bool, why string) {
 	for _, c := range d.Spec.Template.Spec.Containers {
-		is := func(path string) bool { return strings.HasSuffix(repository(c.Image), "/"+path) }
+		is := func(path string) bool { return strings.HasSuffix(Repository(c.Image), "/"+path) }
 		switch {
 		case slices.ContainsFunc(enforcers, is) || slices.ContainsFunc(p.Enforcers, is):
 			return c.Image, true, ""

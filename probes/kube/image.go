@@ -2,12 +2,15 @@ package kube
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/254carbon/gonogo/probes"
 )
 
-// repository is the registry and path of an image reference, in full and without tag and digest: "nginx:1.25" is
+// Repository is the registry and path of an image reference, in full and without tag and digest: "nginx:1.25" is
 // "docker.io/library/nginx".
-func repository(image string) string {
+func Repository(image string) string {
 	image, _, _ = strings.Cut(image, "@")
 	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
 		image = image[:colon]
@@ -26,23 +29,45 @@ func repository(image string) string {
 	return host + "/" + path
 }
 
-// sameRepository reports whether an image comes from the declared repository, directly or through a mirror. A mirror is a prefix such as
-// "harbor.example.com/project"; a segment * stands for any one. Below it, the declared repository may stand in full
-// (…/docker.io/library/nginx), without its host (…/library/nginx) or in short (…/nginx).
-func sameRepository(image, declared string, mirrors []string) bool {
-	have, want := repository(image), repository(declared)
+// mirrored says where the copies of images are. A prefix is one such as "harbor.example.com/project"; a segment * stands for any one.
+// Names are what the profile calls the mirrored images below it, by the repository of the original.
+type mirrored struct {
+	prefixes []string
+	names    map[string][]string
+}
+
+// sameRepository reports whether an image comes from the declared repository, directly or through a mirror, below which the declared
+// repository may stand in full (…/docker.io/library/nginx), without its host (…/library/nginx), in short (…/nginx), or under the name that
+// the profile gives it.
+func sameRepository(image, declared string, mirrors mirrored) bool {
+	have, want := Repository(image), Repository(declared)
 	if have == want {
 		return true
 	}
 	_, path, _ := strings.Cut(want, "/")
 	short := strings.TrimPrefix(path, "library/")
-	for _, mirror := range mirrors {
-		rest, ok := below(have, mirror)
-		if ok && (rest == want || rest == path || rest == short) {
+	for _, prefix := range mirrors.prefixes {
+		rest, ok := below(have, prefix)
+		if ok && (rest == want || rest == path || rest == short || slices.Contains(mirrors.names[want], rest)) {
 			return true
 		}
 	}
 	return false
+}
+
+// MirrorNames are the names of mirrored images, by the repository of the original, as a profile declares them at its top. It is a part of
+// the parameters of kinds that compare images.
+type MirrorNames struct {
+	Names map[string][]string `yaml:"-"`
+}
+
+// Declare takes the names over.
+func (m *MirrorNames) Declare(d probes.Declared) {
+	m.Names = make(map[string][]string, len(d.Images))
+	for _, image := range d.Images {
+		original := Repository(image.Source)
+		m.Names[original] = append(m.Names[original], image.Key)
+	}
 }
 
 // below returns what follows a mirror's prefix.

@@ -3,6 +3,8 @@ package kube
 import (
 	"strings"
 	"testing"
+
+	"github.com/254carbon/gonogo/probes"
 )
 
 func TestRepository(t *testing.T) {
@@ -18,14 +20,16 @@ func TestRepository(t *testing.T) {
 		"ghcr.io/apache/hudi:hudi-0.13.0":      "ghcr.io/apache/hudi",
 		"":                                     "docker.io/library/",
 	} {
-		if got := repository(image); got != want {
+		if got := Repository(image); got != want {
 			t.Errorf("%q: %q, want %q", image, got, want)
 		}
 	}
 }
 
 func TestSameRepository(t *testing.T) {
-	mirrors := []string{"harbor.254carbon.com/*", "mirror.example/deep/er/"}
+	var declared MirrorNames
+	declared.Declare(probes.Declared{Images: []probes.Image{{Key: "ingress", Source: "registry.k8s.io/ingress-nginx/controller:v1"}, {Key: "web", Source: "nginx:1"}}})
+	mirrors := mirrored{prefixes: []string{"harbor.254carbon.com/*", "mirror.example/deep/er/"}, names: declared.Names}
 	for _, c := range []struct {
 		image, declared string
 		want            bool
@@ -44,6 +48,11 @@ func TestSameRepository(t *testing.T) {
 		{"harbor.254carbon.com/grafana:1", "grafana", false}, // no project
 		{"mirror.example/deep/er/nginx", "nginx", true},
 		{"mirror.example/deep/nginx", "nginx", false},
+		{"harbor.254carbon.com/platform/ingress:v1", "registry.k8s.io/ingress-nginx/controller", true},
+		{"harbor.254carbon.com/platform/web@sha256:1", "nginx", true},
+		{"harbor.254carbon.com/platform/web:1", "registry.k8s.io/ingress-nginx/controller", false},
+		{"harbor.254carbon.com/ingress:v1", "registry.k8s.io/ingress-nginx/controller", false}, // no project
+		{"evil.example/platform/ingress:v1", "registry.k8s.io/ingress-nginx/controller", false},
 	} {
 		if got := sameRepository(c.image, c.declared, mirrors); got != c.want {
 			t.Errorf("%s for %s: %v", c.image, c.declared, got)
@@ -56,11 +65,11 @@ func FuzzRepository(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, image string) {
-		r := repository(image)
+		r := Repository(image)
 		if strings.Contains(r, "@") {
 			t.Errorf("%q keeps a digest: %q", image, r)
 		}
-		if !sameRepository(image, image, nil) {
+		if !sameRepository(image, image, mirrored{}) {
 			t.Errorf("%q is not itself", image)
 		}
 		below(r, "a/*/"+image)

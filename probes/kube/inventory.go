@@ -18,8 +18,9 @@ type InventoryService struct {
 
 // InventoryParams are the parameters of the kind kubernetes.inventory.
 type InventoryParams struct {
-	Services []InventoryService `yaml:"services" jsonschema:"description=every service that is to be there"`
-	Mirrors  []string           `yaml:"mirrors,omitempty" jsonschema:"description=registries and projects that mirror the declared repositories; a segment * is any one"`
+	Services    []InventoryService `yaml:"services" jsonschema:"description=every service that is to be there"`
+	Mirrors     []string           `yaml:"mirrors,omitempty" jsonschema:"description=registries and projects that mirror the declared repositories; a segment * is any one"`
+	MirrorNames `yaml:",inline"`
 }
 
 // Validate reports what is wrong with the parameters.
@@ -84,7 +85,7 @@ func (p inventoryProbe) Watch(wake func()) func() {
 }
 
 func (p inventoryProbe) Observe(ctx context.Context) (probes.Observation, error) {
-	j := newJudge(p.cluster, p.params.Mirrors)
+	j := newJudge(p.cluster, mirrored{p.params.Mirrors, p.params.Names})
 	troubles := map[trouble][]string{}
 	obs := probes.Observation{Status: probes.Pass}
 	total, wanting := 0, 0

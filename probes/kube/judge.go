@@ -17,14 +17,14 @@ import (
 // judge looks at the workloads of one asking. It reads each collection once.
 type judge struct {
 	cluster   Cluster
-	mirrors   []string
+	mirrors   mirrored
 	lists     map[string]probes.Seen[*unstructured.Unstructured] // by resource and namespace
 	pods      map[string]map[string][]*Pod                       // by namespace, then by kind/name of the workload
 	nodes     []*corev1.Node                                     // those that take pods; nil until read
 	confirmed time.Time
 }
 
-func newJudge(c Cluster, mirrors []string) *judge {
+func newJudge(c Cluster, mirrors mirrored) *judge {
 	return &judge{
 		cluster: c, mirrors: mirrors,
 		lists: map[string]probes.Seen[*unstructured.Unstructured]{}, pods: map[string]map[string][]*Pod{},
@@ -175,7 +175,7 @@ func (p *Pod) images() []string {
 }
 
 // running is the image by which the declaration is met.
-func running(w Workload, pods []*Pod, mirrors []string) string {
+func running(w Workload, pods []*Pod, mirrors mirrored) string {
 	for _, p := range pods {
 		for _, image := range p.images() {
 			if sameRepository(image, w.Image, mirrors) {
@@ -258,8 +258,8 @@ func (j *judge) podsOf(ctx context.Context, namespace, workload string) ([]*Pod,
 		j.seen(seen.Confirmed)
 		by := map[string][]*Pod{}
 		for _, p := range seen.Items {
-			if p.Namespace == namespace && !p.Deleting && !p.finished() {
-				kind, name := p.workload()
+			if p.Namespace == namespace && !p.Deleting && !p.Finished() {
+				kind, name := p.Workload()
 				by[kind+"/"+name] = append(by[kind+"/"+name], p)
 			}
 		}

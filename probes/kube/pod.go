@@ -45,12 +45,12 @@ func PodOf(p *corev1.Pod) *Pod {
 	return pod
 }
 
-// finished reports whether the pod has run to its end and is no part of what is available.
-func (p *Pod) finished() bool { return p.Phase == corev1.PodSucceeded || p.Phase == corev1.PodFailed }
+// Finished reports whether the pod has run to its end and is no part of what is available.
+func (p *Pod) Finished() bool { return p.Phase == corev1.PodSucceeded || p.Phase == corev1.PodFailed }
 
-// workload names the Deployment, StatefulSet or other controller that the pod belongs to in the end, as kind and name. A Deployment's pods
+// Workload names the Deployment, StatefulSet or other controller that the pod belongs to in the end, as kind and name. A Deployment's pods
 // are told by the hash that its ReplicaSets carry in their names, so that ReplicaSets need not be read.
-func (p *Pod) workload() (kind, name string) {
+func (p *Pod) Workload() (kind, name string) {
 	if p.OwnerKind == "ReplicaSet" {
 		if hash := p.Labels["pod-template-hash"]; hash != "" {
 			if deployment, ok := strings.CutSuffix(p.OwnerName, "-"+hash); ok {

@@ -114,7 +114,7 @@ func (r *reader) podsOf(ctx context.Context, w WorkloadRef) ([]*Pod, error) {
 	}
 	var own []*Pod
 	for _, p := range all {
-		if kind, name := p.workload(); kind == w.Kind && name == w.Name && p.living() {
+		if kind, name := p.Workload(); kind == w.Kind && name == w.Name && p.living() {
 			own = append(own, p)
 		}
 	}
@@ -122,7 +122,7 @@ func (r *reader) podsOf(ctx context.Context, w WorkloadRef) ([]*Pod, error) {
 }
 
 // living reports whether a pod does its work, or is about to.
-func (p *Pod) living() bool { return !p.Deleting && !p.finished() }
+func (p *Pod) living() bool { return !p.Deleting && !p.Finished() }
 
 // slicesOf returns the EndpointSlices of a Service.
 func (r *reader) slicesOf(ctx context.Context, namespace, service string) ([]*unstructured.Unstructured, error) {

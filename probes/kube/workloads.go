@@ -14,9 +14,10 @@ import (
 
 // WorkloadsParams are the parameters of the kind kubernetes.workloads.
 type WorkloadsParams struct {
-	Workloads []Workload `yaml:"workloads,omitempty" jsonschema:"description=workloads of which every one must be as declared"`
-	AnyOf     []Workload `yaml:"anyOf,omitempty" jsonschema:"description=workloads of which at least one must be as declared"`
-	Mirrors   []string   `yaml:"mirrors,omitempty" jsonschema:"description=registries and projects that mirror the declared repositories; a segment * is any one"`
+	Workloads   []Workload `yaml:"workloads,omitempty" jsonschema:"description=workloads of which every one must be as declared"`
+	AnyOf       []Workload `yaml:"anyOf,omitempty" jsonschema:"description=workloads of which at least one must be as declared"`
+	Mirrors     []string   `yaml:"mirrors,omitempty" jsonschema:"description=registries and projects that mirror the declared repositories; a segment * is any one"`
+	MirrorNames `yaml:",inline"`
 }
 
 // Validate reports what is wrong with the parameters.
@@ -67,7 +68,7 @@ func watchWorkloads(c Cluster, list []Workload, wake func()) func() {
 }
 
 func (p workloadsProbe) Observe(ctx context.Context) (probes.Observation, error) {
-	j := newJudge(p.cluster, p.params.Mirrors)
+	j := newJudge(p.cluster, mirrored{p.params.Mirrors, p.params.Names})
 	obs := probes.Observation{Status: probes.Pass}
 	var good, bad []string
 	for _, w := range p.params.Workloads {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -107,22 +106,24 @@ func (c *call) refuse() {
 // door is /v2/: of Harbor's core, or of the registry behind it.
 func (c *call) door() {
 	c.w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+	bearer, hasToken := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
 	switch {
 	case c.internalDoor():
 		c.w.Header().Set("Www-Authenticate", `Basic realm="harbor-registry-basic-realm"`)
 		c.fail(http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
+	case hasToken && c.r.URL.Path != "/v2/":
+		c.withToken(bearer)
 	case c.who == nil && c.r.Header.Get("Authorization") != "":
 		c.w.Header().Set("Www-Authenticate", `Basic realm="harbor"`)
 		c.fail(http.StatusUnauthorized, "UNAUTHORIZED", "unauthorized: unauthorized")
 	case c.who == nil:
-		c.w.Header().Set("Www-Authenticate", fmt.Sprintf(`Bearer realm="%s/service/token",service="harbor-registry"`, c.self()))
-		c.fail(http.StatusUnauthorized, "UNAUTHORIZED", "unauthorized: unauthorized")
+		c.challenge("")
 	case c.r.URL.Path == "/v2/":
 		c.json(http.StatusOK, map[string]any{})
-	case c.s.registry != nil:
-		c.s.registry.ServeHTTP(c.w, c.r)
 	default:
-		c.fail(http.StatusNotFound, "NOT_FOUND", "not found")
+		c.withGrants(func(repository, action string) bool {
+			return slices.Contains(c.lockedGrants(repository, action), action)
+		})
 	}
 }
 
@@ -154,11 +155,6 @@ func (c *call) token() {
 		c.refuse()
 		return
 	}
-	type access struct {
-		Type    string   `json:"type"`
-		Name    string   `json:"name"`
-		Actions []string `json:"actions"`
-	}
 	granted := []access{}
 	for _, scope := range query["scope"] {
 		kind, rest, _ := strings.Cut(scope, ":")
@@ -181,6 +177,13 @@ func (c *call) token() {
 	c.json(http.StatusOK, map[string]any{
 		"token": token, "access_token": "", "expires_in": 1800, "issued_at": now.UTC().Format(time.RFC3339),
 	})
+}
+
+// lockedGrants is granted with the state locked, which a call to the registry is without.
+func (c *call) lockedGrants(repository, action string) []string {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	return c.granted(repository, []string{action})
 }
 
 // granted filters the wanted actions by what the caller may.

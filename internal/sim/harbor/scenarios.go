@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/254carbon/gonogo/internal/sim/oci"
 	"github.com/254carbon/gonogo/probes"
 )
 
@@ -55,6 +56,7 @@ func Documented(now time.Time, accounts Accounts) State {
 	s := Ready(now, accounts)
 	s.Robot(PlatformRobot).Secret = "Another-secret-than-the-platform-has-1"
 	s.Robots = slices.DeleteFunc(s.Robots, func(r Robot) bool { return r.Login() == MirrorRobot })
+	s.Artifacts, s.Quota(PlatformProject).Used = nil, 0
 	return s
 }
 
@@ -80,6 +82,9 @@ func Ready(now time.Time, accounts Accounts) State {
 	pusher := s.AddRobot(PlatformProject, "mirror", "Mirror-of-a-simulated-platform-1", created, In(PlatformProject, mirror()...))
 	pusher.Duration, pusher.Expires = 90, created.AddDate(0, 0, 90).Unix()
 	s.Quota(PlatformProject).Hard = quotaOfProject
+	for _, image := range oci.Images() {
+		s.Push(PlatformProject+"/"+image.Key, image.Tag(), oci.Digest(image.Source), created)
+	}
 	return s
 }
 
@@ -167,7 +172,7 @@ func Mutations() []Mutation {
 	add("harbor-quota-used-up", "The project has stored all that it may.", account, []string{"quota", "no room left"}, func(s *State, _ time.Time) {
 		s.Quota(PlatformProject).Used = quotaOfProject
 	})
-	return append(all, harmless()...)
+	return slices.Concat(all, imageMutations(), harmless())
 }
 
 // componentTroubles returns errors as Harbor reports them, each with a word that must survive.

@@ -155,6 +155,36 @@ func (s *State) AddProject(name string, public bool, now time.Time) *Project {
 	return &s.Projects[len(s.Projects)-1]
 }
 
+// sizeOfImage is what every image counts against a quota.
+const sizeOfImage = 300 << 20
+
+// Push gives an artifact of a repository a tag, which another one loses.
+func (s *State) Push(repository, tag, digest string, now time.Time) {
+	s.Untag(repository, tag)
+	for i := range s.Artifacts {
+		if a := &s.Artifacts[i]; a.Repository == repository && a.Digest == digest {
+			a.Tags = append(a.Tags, tag)
+			return
+		}
+	}
+	s.Artifacts = append(s.Artifacts, Artifact{
+		Repository: repository, Digest: digest, MediaType: "application/vnd.oci.image.index.v1+json", Size: sizeOfImage, Tags: []string{tag}, Pushed: now,
+	})
+	project, _, _ := strings.Cut(repository, "/")
+	if q := s.Quota(project); q != nil {
+		q.Used += sizeOfImage
+	}
+}
+
+// Untag takes a tag away.
+func (s *State) Untag(repository, tag string) {
+	for i := range s.Artifacts {
+		if a := &s.Artifacts[i]; a.Repository == repository {
+			a.Tags = slices.DeleteFunc(a.Tags, func(t string) bool { return t == tag })
+		}
+	}
+}
+
 func (s *State) id() int64 {
 	s.NextID++
 	return s.NextID

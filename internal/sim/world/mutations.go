@@ -40,7 +40,7 @@ func (m Mutation) Apply(s Store, now time.Time) error {
 func Mutations() []Mutation {
 	return slices.Concat(
 		nodeMutations(), monitoringMutations(), monitorMutations(), serviceMutations(), scalerMutations(), securityMutations(), veleroServerMutations(), locationMutations(),
-		scheduleMutations(), backupMutations(), domainMutations(), postgresMutations(), harmlessMutations(),
+		scheduleMutations(), backupMutations(), domainMutations(), postgresMutations(), imageMutations(), harmlessMutations(),
 		evidenceMutations(),
 	)
 }

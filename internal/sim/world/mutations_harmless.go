@@ -47,7 +47,7 @@ func harmlessMutations() []Mutation {
 		harmless("workload-added", "somebody runs something of their own", func(c *changer) { sandbox(c, "registry.k8s.io/pause:3.10") }),
 		harmless("scaled-up", "the portal has a third replica", func(c *changer) { c.edit(deployments, dp, "portal", replicate(3)) }),
 		harmless("image-updated", "Grafana was updated", func(c *changer) {
-			c.edit(deployments, "monitoring", "grafana", runsTemplate(HarborHost+"/"+HarborProject+"/grafana/grafana:10.2.3"))
+			c.edit(deployments, "monitoring", "grafana", runsTemplate(HarborHost+"/"+HarborProject+"/grafana:10.2.3"))
 		}),
 		harmless("hpa-at-minimum", "Trino's autoscaler rests at its minimum", func(c *changer) { c.edit(deployments, dp, "trino-worker", replicate(2)) }),
 		harmless("job-finished", "a Job has run to its end", func(c *changer) {

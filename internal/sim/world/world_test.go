@@ -11,10 +11,12 @@ import (
 
 	"github.com/254carbon/gonogo/internal/platform/prom"
 	"github.com/254carbon/gonogo/internal/sim/kubeapi"
+	"github.com/254carbon/gonogo/internal/sim/oci"
 	simulated "github.com/254carbon/gonogo/internal/sim/prom"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/evidence"
+	"github.com/254carbon/gonogo/probes/images"
 	"github.com/254carbon/gonogo/probes/kube"
 	"github.com/254carbon/gonogo/probes/kube/kubefake"
 	"github.com/254carbon/gonogo/probes/postgres"
@@ -61,6 +63,25 @@ func exporter(t *testing.T) *prom.Client {
 	return client
 }
 
+// declaredImages is what the platform's profile declares of images.
+func declaredImages() probes.Declared {
+	var d probes.Declared
+	for _, image := range oci.Images() {
+		d.Images = append(d.Images, probes.Image{Key: image.Key, Source: image.Source, Digest: oci.Digest(image.Source)})
+	}
+	for _, e := range world.ExemptImages() {
+		d.Exempt = append(d.Exempt, probes.Exemption{Image: e.Repository, Reason: e.Reason})
+	}
+	return d
+}
+
+// names are what the mirrored images are called.
+func names() kube.MirrorNames {
+	var names kube.MirrorNames
+	names.Declare(declaredImages())
+	return names
+}
+
 // checks are the platform's checks that this world can answer, by the ids of its profile.
 func checks(t *testing.T, c *kubefake.Cluster, now time.Time) map[probes.ID]probes.Probe {
 	t.Helper()
@@ -68,6 +89,7 @@ func checks(t *testing.T, c *kubefake.Cluster, now time.Time) map[probes.ID]prob
 	mirrors := []string{world.HarborHost + "/" + world.HarborProject}
 	var inventory kube.InventoryParams
 	inventory.Mirrors = mirrors
+	inventory.MirrorNames = names()
 	for _, s := range world.Services() {
 		declared := kube.InventoryService{Name: s.Name}
 		for _, w := range s.Workloads {
@@ -103,13 +125,14 @@ func checks(t *testing.T, c *kubefake.Cluster, now time.Time) map[probes.ID]prob
 				size(objects) == 0 ? 'there is no Prometheus' :
 				objects.exists(o, o.?status.conditions.orValue([]).exists(c, c.type == 'Available' && c.status == 'True')) ? '' : 'no Prometheus is Available'`,
 		}),
-		"log-shipper": kube.NewWorkloads(c, kube.WorkloadsParams{Mirrors: mirrors, AnyOf: []kube.Workload{
+		"log-shipper": kube.NewWorkloads(c, kube.WorkloadsParams{Mirrors: mirrors, MirrorNames: names(), AnyOf: []kube.Workload{
 			{Kind: "DaemonSet", Namespace: "monitoring", Name: "promtail", Image: "grafana/promtail", EverySchedulableNode: true},
 			{Kind: "DaemonSet", Namespace: "monitoring", Name: "alloy", Image: "grafana/alloy", EverySchedulableNode: true},
 		}}),
-		"portal-ready": kube.NewWorkloads(c, kube.WorkloadsParams{Mirrors: mirrors, Workloads: []kube.Workload{
+		"portal-ready": kube.NewWorkloads(c, kube.WorkloadsParams{Mirrors: mirrors, MirrorNames: names(), Workloads: []kube.Workload{
 			{Kind: "Deployment", Namespace: "data-platform", Name: "portal", Image: "254carbon-portal"},
 		}}),
+		"images-origin":         images.NewOrigin(c, images.OriginParams{Declared: declaredImages()}),
 		"postgres-replication":  postgres.NewReplication(postgres.Sources{Objects: c, Querier: exporter(t)}, *replication),
 		"velero-ready":          velero.NewServer(c, *server),
 		"backup-failure-domain": velero.NewDomain(c, nil, velero.DomainParams{Namespace: velero.DefaultNamespace, Schedules: declared}),
@@ -184,7 +207,7 @@ func ask(t *testing.T, s *kubeapi.Store, now time.Time) map[probes.ID]probes.Res
 }
 
 func TestScenarios(t *testing.T) {
-	for scenario, failing := range map[world.Scenario][]probes.ID{world.Ready: nil, world.Documented: {"worker-nodes", "replicas-spread", "backup-failure-domain", "postgres-replication", "test-backup", "restore-verified"}} {
+	for scenario, failing := range map[world.Scenario][]probes.ID{world.Ready: nil, world.Documented: {"worker-nodes", "replicas-spread", "backup-failure-domain", "postgres-replication", "images-origin", "test-backup", "restore-verified"}} {
 		t.Run(string(scenario), func(t *testing.T) {
 			expect(t, ask(t, seed(t, scenario, noon), noon), failing)
 		})
@@ -259,12 +282,10 @@ func TestSame(t *testing.T) {
 
 // TestImages holds that what runs is either on the list of images to mirror or exempt, and in the ready scenario from the platform's registry.
 func TestImages(t *testing.T) {
-	if n := len(world.MirrorImages()); n != 33 {
-		t.Errorf("%d images to mirror, want 33", n)
-	}
-	known := map[string]bool{}
-	for _, m := range world.MirrorImages() {
-		known[m] = true
+	const mirror = world.HarborHost + "/" + world.HarborProject + "/"
+	originals, copies := map[string]bool{}, map[string]bool{}
+	for _, m := range oci.Images() {
+		originals[m.Source], copies[mirror+m.Key+":"+m.Tag()] = true, true
 	}
 	for _, scenario := range world.Scenarios() {
 		all, err := cluster(t, seed(t, scenario, noon)).Pods(t.Context(), "")
@@ -276,10 +297,9 @@ func TestImages(t *testing.T) {
 		}
 		for _, p := range all.Items {
 			for _, c := range p.Containers {
-				source := strings.TrimPrefix(c.Image, world.HarborHost+"/"+world.HarborProject+"/")
 				switch {
-				case known[source]:
-					if fromHarbor := source != c.Image; fromHarbor != (scenario == world.Ready) {
+				case originals[c.Image] || copies[c.Image]:
+					if copies[c.Image] != (scenario == world.Ready) {
 						t.Errorf("%s: pod %s runs %s", scenario, p.Name, c.Image)
 					}
 				case !exempt(c.ImageID):
@@ -303,17 +323,17 @@ func exempt(imageID string) bool {
 // TestJoin takes the documented platform to three nodes.
 func TestJoin(t *testing.T) {
 	s := seed(t, world.Documented, noon)
-	expect(t, ask(t, s, noon), []probes.ID{"worker-nodes", "replicas-spread", "backup-failure-domain", "postgres-replication"})
+	expect(t, ask(t, s, noon), []probes.ID{"worker-nodes", "replicas-spread", "backup-failure-domain", "postgres-replication", "images-origin"})
 	for range 2 { // a second time does no harm
 		if err := world.JoinWorkers(s, noon); err != nil {
 			t.Fatal(err)
 		}
 	}
-	expect(t, ask(t, s, noon), []probes.ID{"replicas-spread", "backup-failure-domain", "postgres-replication"}) // pods that run stay where they are
+	expect(t, ask(t, s, noon), []probes.ID{"replicas-spread", "backup-failure-domain", "postgres-replication", "images-origin"}) // pods that run stay where they are
 	if err := world.Respread(s, noon); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, ask(t, s, noon), []probes.ID{"backup-failure-domain", "postgres-replication"})
+	expect(t, ask(t, s, noon), []probes.ID{"backup-failure-domain", "postgres-replication", "images-origin"})
 }
 
 // TestEviction holds that pods leave a node that stays silent, and that it gets its own back when it answers again.
