@@ -42,7 +42,7 @@ func TestReportSaysHowThePlatformStands(t *testing.T) {
 	t.Parallel()
 	for scenario, want := range map[string][]string{
 		"documented": {"87 % production ready, NO-GO", "85 % on 19 October 2025", "+2 %", "Nothing drifts", "20 October 2025, 12:00 UTC", "Priority 4", "(recommended)", "scenario documented"},
-		"ready":      {"100 % production ready, GO", "**Image mirroring**: declared 0 %, measured 100 % (100 % better than declared)", "Nothing is left to do.", "11 of 11 satisfied"},
+		"ready":      {"100 % production ready, GO", "**Image mirroring**: declared 0 %, measured 100 % (100 percentage points better)", "Nothing is left to do.", "11 of 11 satisfied"},
 	} {
 		t.Run(scenario, func(t *testing.T) {
 			t.Parallel()

@@ -119,12 +119,8 @@ func (d *markdownDoc) completed(s Status) {
 // claimMarkdown is a check in one item: what is claimed, what was found, and where that was seen.
 func claimMarkdown(c Claim) string {
 	parts := []string{fmt.Sprintf("%s **%s** (%s): %s.", c.Glyph(), mdText(c.Title), notes(c), mdText(strings.TrimSuffix(c.Summary, ".")))}
-	if sources := c.Sources(); len(sources) > 0 {
-		text := "Seen at " + mdCode(sources[0])
-		if more := len(sources) - 1; more > 0 {
-			text += fmt.Sprintf(" and %d more", more)
-		}
-		parts = append(parts, text+".")
+	if seen := c.SeenAt(); seen != nil {
+		parts = append(parts, fmt.Sprintf("Seen at %s%s.", mdCode(seen.Source), seen.Others))
 	}
 	return strings.Join(parts, " ")
 }

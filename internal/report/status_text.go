@@ -83,9 +83,9 @@ func (d Declared) TotalText(percent int) string {
 // Verb says on which side of the declared percentage the measured one is.
 func (d Drift) Verb() string {
 	if d.Measured > d.Declared {
-		return fmt.Sprintf("%d %% better than declared", d.size())
+		return fmt.Sprintf("%d percentage points better", d.size())
 	}
-	return fmt.Sprintf("%d %% worse than declared", d.size())
+	return fmt.Sprintf("%d percentage points worse", d.size())
 }
 
 // AgeText says how old the answer was when the report was written, unless it was asked for it.
@@ -102,24 +102,23 @@ func (c Claim) AgeText() string {
 	}
 }
 
-// Sources are the different sources of the evidence, in order.
-func (c Claim) Sources() []string {
+// Seen is where a check was seen: a source, and in words how many others there are.
+type Seen struct{ Source, Others string }
+
+// SeenAt returns the first source of the evidence, or nil.
+func (c Claim) SeenAt() *Seen {
 	var all []string
 	for _, e := range c.Evidence {
 		all = appendNew(all, e.Source)
 	}
-	return all
-}
-
-// Lacking is the evidence that falls short.
-func (c Claim) Lacking() []Evidence {
-	var all []Evidence
-	for _, e := range c.Evidence {
-		if e.Wanting {
-			all = append(all, e)
-		}
+	if all == nil {
+		return nil
 	}
-	return all
+	seen := &Seen{Source: all[0]}
+	if more := len(all) - 1; more > 0 {
+		seen.Others = fmt.Sprintf(" and %d more", more)
+	}
+	return seen
 }
 
 // Glyph is the glyph of the status.

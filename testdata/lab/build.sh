@@ -106,6 +106,7 @@ flock -n 9 || { say "another build is running, waiting for it" && flock 9; }
 debian prometheus prometheus
 debian prometheus-alertmanager prometheus-alertmanager
 debian '/usr/lib/postgresql/*/bin/initdb' postgresql
+debian chromium chromium
 if [[ ! -e $dir/complete ]]; then
 	say "building into $dir; from nothing this takes 15 to 30 minutes on two cores"
 	kube=$(version kubernetes k8s.io/kubernetes)
