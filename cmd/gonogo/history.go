@@ -16,19 +16,26 @@ func newHistory(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [CHECK]",
 		Short: "Show how the score and the checks changed",
-		Long: `Shows what boards and checks on this machine have recorded: every different
-score, and every change of a check. It asks nobody anything.`,
-		Example: "  gonogo history\n  gonogo history worker-nodes --since 24h\n  gonogo history -o json",
+		Long: `Shows what boards, checks and reports on this machine have recorded: every
+different score as a line and a row of blocks, and every change of a check. It
+asks nobody anything. gonogo diff says what the changes amount to.
+
+--since takes a time span (90m, 24h, 7d), a date or a moment.`,
+		Example: "  gonogo history\n  gonogo history worker-nodes --since 24h\n  gonogo history --since 2025-10-19 -o json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
+				if f.check != "" && f.check != args[0] {
+					return fmt.Errorf("--check names %s, and the word after history %s: write one", f.check, args[0])
+				}
 				f.check = args[0]
 			}
 			return history(cmd.Context(), o, f)
 		},
 	}
 	cmd.Flags().StringVarP(&f.output, "output", "o", "table", "form: table, json")
-	cmd.Flags().DurationVar(&f.since, "since", 30*24*time.Hour, "how far back")
+	cmd.Flags().StringVar(&f.check, "check", "", "only this check, as the word after history")
+	cmd.Flags().StringVar(&f.since, "since", "30d", "how far back: a time span, a date or a moment")
 	cmd.Flags().IntVar(&f.limit, "limit", 200, "how many changes at most, the newest")
 	return cmd
 }
@@ -36,7 +43,7 @@ score, and every change of a check. It asks nobody anything.`,
 type historyFlags struct {
 	output string
 	check  string
-	since  time.Duration
+	since  string
 	limit  int
 }
 
@@ -46,8 +53,10 @@ func history(ctx context.Context, o *options, f historyFlags) error {
 		return fmt.Errorf("there is no output %q: use table or json", f.output)
 	case f.limit < 1:
 		return fmt.Errorf("--limit must be at least 1, not %d", f.limit)
-	case f.since <= 0:
-		return fmt.Errorf("--since must be positive, such as 24h")
+	}
+	back, err := parseAgo(f.since)
+	if err != nil {
+		return err
 	}
 	s, err := open(ctx, o)
 	if err != nil {
@@ -64,7 +73,7 @@ func history(ctx context.Context, o *options, f historyFlags) error {
 		return exitError{code: 1}
 	}
 	s.complainOfNotices()
-	h, err := s.readHistory(ctx, f)
+	h, err := s.readHistory(ctx, f, back.from(s.now()))
 	if err != nil {
 		return exitError{code: 1, err: err}
 	}
@@ -74,9 +83,8 @@ func history(ctx context.Context, o *options, f historyFlags) error {
 	return report.WriteHistory(o.out, h, o.style())
 }
 
-func (s *session) readHistory(ctx context.Context, f historyFlags) (report.History, error) {
+func (s *session) readHistory(ctx context.Context, f historyFlags, since time.Time) (report.History, error) {
 	h := report.History{Platform: s.profile.Platform, Scores: []report.HistoryScore{}, Changes: []report.HistoryChange{}}
-	since := s.now().Add(-f.since)
 	if f.check == "" {
 		scores, err := s.store.Scores(ctx, f.limit)
 		if err != nil {

@@ -80,7 +80,7 @@ func newRoot(name string, s streams) *cobra.Command {
 		return fmt.Errorf("%w\nSee '%s --help'.", err, cmd.CommandPath()) //nolint:staticcheck // sentences for a person
 	})
 	o.flags(root)
-	root.AddCommand(newCheck(o), newReport(o), newExplain(o), newHistory(o), newDoctor(o), newProfile(o), newVersion(o))
+	root.AddCommand(newCheck(o), newReport(o), newExplain(o), newHistory(o), newDiff(o), newDoctor(o), newProfile(o), newVersion(o))
 	root.InitDefaultCompletionCmd()
 	return root
 }

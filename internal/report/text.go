@@ -42,7 +42,7 @@ func (p *printer) line(format string, args ...any) {
 }
 
 // toASCII is for the characters that gonogo itself writes, glyphs apart; each takes one column, as what stands for it.
-var toASCII = strings.NewReplacer("…", "~", "•", "-", "–", "-", "×", "x")
+var toASCII = strings.NewReplacer("…", "~", "•", "-", "–", "-", "×", "x", "→", ">")
 
 var (
 	glyphs = map[probes.Status]string{
