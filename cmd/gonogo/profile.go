@@ -13,14 +13,16 @@ import (
 func newProfile(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "profile",
-		Short: "Validate, show and describe profiles",
+		Short: "Write, validate, show and describe profiles",
 		Long: `A profile is the YAML file that describes a platform: how its systems are
 reached, what is claimed of it, what each claim is worth and how it is asked.
-The built-in one, 254carbon, is a good one to start from:
+Start from what a cluster has, or from the built-in one, 254carbon:
 
+  gonogo profile init --output mine.yaml
   gonogo profile show > mine.yaml`,
 	}
 	cmd.AddCommand(
+		newProfileInit(o),
 		&cobra.Command{
 			Use:     "validate [FILE|NAME]",
 			Short:   "Say what is wrong with a profile, with line and column",

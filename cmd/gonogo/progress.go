@@ -29,6 +29,13 @@ func (p *progress) show(done, total int, _ probes.Result) {
 	}
 }
 
+// say writes what is being done over the last line.
+func (p *progress) say(text string) {
+	if p.w != nil {
+		_, _ = fmt.Fprintf(p.w, "\r\x1b[Klooking at %s", text)
+	}
+}
+
 func (p *progress) clear() {
 	if p.w != nil {
 		_, _ = io.WriteString(p.w, "\r\x1b[K")

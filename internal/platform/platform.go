@@ -128,6 +128,9 @@ func (x *Platform) Context() string {
 	return x.info.Server
 }
 
+// ContextName is the name of the kubeconfig's context, empty within a cluster.
+func (x *Platform) ContextName() string { return x.info.Context }
+
 // Close ends the connections. Checks that are still being asked get errors.
 func (x *Platform) Close() {
 	if x.Cluster != nil {

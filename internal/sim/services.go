@@ -29,6 +29,7 @@ var pages = []page{
 // serveObservability lets the programs with a state of their own answer behind their Services.
 func (s *Sim) serveObservability() {
 	const ns = "monitoring"
+	s.API.HandleService(ns, "kube-prometheus-stack-prometheus", "9090", s.injectors["prometheus"])
 	s.API.HandleService(ns, "grafana", "3000", s.Observability.Grafana)
 	s.API.HandleService(ns, "loki", "3100", s.Observability.Loki)
 	s.API.HandleService(ns, "kube-prometheus-stack-alertmanager", "9093", s.Observability.Alertmanager)
