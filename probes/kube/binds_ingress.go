@@ -89,7 +89,7 @@ func (p *IngressPart) ask(ctx context.Context, r *reader, f *findings) error {
 		e := probes.Evidence{Subject: "ingresses", Want: "at least one with a host", Got: "none" + noted(seen.Note)}.From(seen.Request)
 		f.add(e, "there is no Ingress with a host")
 	}
-	f.good = append(f.good, fmt.Sprintf("%d of %s lead to ready endpoints", len(hosts)-(len(f.faults)-bad), plural(len(hosts), "host")))
+	f.good = append(f.good, fmt.Sprintf("%d of %s with ready endpoints", len(hosts)-(len(f.faults)-bad), plural(len(hosts), "host")))
 	return nil
 }
 

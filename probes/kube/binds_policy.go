@@ -112,7 +112,7 @@ func (p *PolicyPart) binds(ctx context.Context, r *reader, f *findings) error {
 		}
 	}
 	if len(p.Namespaces) > 0 {
-		f.good = append(f.good, fmt.Sprintf("%d of %s deny by default", denied, plural(len(p.Namespaces), "namespace")))
+		f.good = append(f.good, fmt.Sprintf("%d of %s with a default-deny", denied, plural(len(p.Namespaces), "namespace")))
 	}
 	f.good = append(f.good, fmt.Sprintf("%d of %d policies bind%s", bound, len(seen.Items), noted(seen.Note)))
 	return nil

@@ -54,7 +54,7 @@ func (p servicePart) ask(ctx context.Context, r *reader, f *findings) error {
 		e := probes.Evidence{Subject: "services", Want: "at least one with a selector", Got: "none" + noted(seen.Note)}.From(seen.Request)
 		f.add(e, "there is no Service with a selector")
 	}
-	f.good = append(f.good, fmt.Sprintf("%d of %s lead to ready pods", asked-(len(f.faults)-bad), plural(asked, "service")))
+	f.good = append(f.good, fmt.Sprintf("%d of %s with ready pods", asked-(len(f.faults)-bad), plural(asked, "service")))
 	return nil
 }
 
