@@ -68,6 +68,7 @@ type Platform struct {
 	Postgres   *postgres.Client
 	PostgresAt func(dsn probes.SecretRef) asked.Database // another server
 	Web        *Web
+	Outside    *Outside
 	Hosts      velero.Hosts // nil where names are not to be looked up
 	Checkout   *checkout.Checkout
 	Evidence   *record.Record
@@ -103,6 +104,7 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 	x.Web = &Web{cluster: x.Cluster, trouble: x.trouble["kubernetes"], client: transport.Client(x.transport(o, nil))}
 	x.openRecord(p, o)
 	x.openCheckout(p.Connections.Checkout, o)
+	x.openOutside(o)
 	if o.Answers != "" {
 		x.Answers, x.AnswersURL = transport.Client(x.transport(o, nil)), o.Answers
 	}
@@ -142,7 +144,7 @@ func (x *Platform) transport(o Options, roots *x509.CertPool) http.RoundTripper 
 	if roots == nil {
 		roots = o.Roots
 	}
-	return transport.New(transport.Options{Dial: o.Dial, Roots: roots, ReadOnly: o.ReadOnly})
+	return transport.New(transport.Options{Dial: o.Dial, Roots: roots, Now: o.Now, ReadOnly: o.ReadOnly})
 }
 
 func (x *Platform) openCluster(p *profile.Profile, o Options) {

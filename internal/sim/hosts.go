@@ -2,17 +2,10 @@ package sim
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"slices"
@@ -29,8 +22,6 @@ import (
 type hosts struct {
 	listener net.Listener
 	server   *http.Server
-	roots    *x509.CertPool
-	pem      []byte // of the authority
 	dialer   net.Dialer
 	byName   map[string]*host // fixed before serving
 	now      func() time.Time
@@ -45,28 +36,17 @@ type host struct {
 }
 
 // startHosts listens on a free port of the loopback interface.
-func startHosts(byName map[string]*host, now func() time.Time) (*hosts, error) {
-	names := make([]string, 0, len(byName))
-	for name := range byName {
-		names = append(names, name)
-	}
-	cert, roots, err := selfSigned(names)
-	if err != nil {
-		return nil, err
-	}
+func startHosts(byName map[string]*host, certificates *Certificates, now func() time.Time) (*hosts, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listening on loopback for the simulated platform: %w", err)
 	}
-	h := &hosts{
-		listener: listener, roots: roots, byName: byName, now: now,
-		pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}),
-	}
+	h := &hosts{listener: listener, byName: byName, now: now}
 	h.server = &http.Server{
 		Handler:           http.HandlerFunc(h.serve),
 		ReadHeaderTimeout: 10 * time.Second,
 		MaxHeaderBytes:    1 << 20,
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}},
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificates.get, NextProtos: []string{"http/1.1"}},
 		ErrorLog:          log.New(discard{}, "", 0), // cut connections are this server's business
 	}
 	h.done.Go(func() { _ = h.server.ServeTLS(listener, "", "") })
@@ -93,7 +73,8 @@ func (h *hosts) serve(w http.ResponseWriter, r *http.Request) {
 	target.injector.ServeHTTP(w, r)
 }
 
-// dial connects to a simulated server by its name; names that are not the platform's are refused, never looked up.
+// dial connects to a simulated server by its name, or by an address that the simulated resolver gives; what is not the platform's is refused,
+// never looked up.
 func (h *hosts) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	name, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -117,32 +98,6 @@ func (h *hosts) close() error {
 		return nil
 	}
 	return err
-}
-
-// selfSigned makes a certificate authority whose key lives as long as the process and a certificate for the names. Its dates are always the
-// same, and today is between them, whatever the machine's clock says.
-func selfSigned(names []string) (tls.Certificate, *x509.CertPool, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, nil, fmt.Errorf("making a key for the simulated platform: %w", err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "simulated platform"}, DNSNames: names,
-		NotBefore: Epoch.AddDate(-1, 0, 0), NotAfter: Epoch.AddDate(100, 0, 0),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return tls.Certificate{}, nil, fmt.Errorf("signing for the simulated platform: %w", err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		return tls.Certificate{}, nil, fmt.Errorf("reading the simulated platform's certificate: %w", err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, roots, nil
 }
 
 // Request is one request that reached the simulated platform.

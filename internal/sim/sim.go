@@ -19,6 +19,7 @@ import (
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/internal/sim/checkout"
 	"github.com/254carbon/gonogo/internal/sim/cloudflare"
+	"github.com/254carbon/gonogo/internal/sim/edge"
 	"github.com/254carbon/gonogo/internal/sim/faults"
 	"github.com/254carbon/gonogo/internal/sim/harbor"
 	"github.com/254carbon/gonogo/internal/sim/kubeapi"
@@ -40,7 +41,9 @@ const (
 func Scenarios() []string { return []string{Documented, Ready} }
 
 // Connections lists the connections that faults can be switched on for.
-func Connections() []string { return []string{"prometheus", "harbor", "cloudflare", "kubernetes"} }
+func Connections() []string {
+	return []string{"prometheus", "harbor", "cloudflare", "kubernetes", "edge"}
+}
 
 // Epoch is when the simulated platform's clock starts.
 var Epoch = time.Date(2025, time.October, 20, 12, 0, 0, 0, time.UTC)
@@ -71,6 +74,9 @@ type Sim struct {
 	Harbor     *harbor.Server
 	Cloudflare *cloudflare.Server
 	Portal     *portal.Server
+	// Edge is what the internet shows of the platform, and Certificates what its hosts show of themselves.
+	Edge         *edge.Edge
+	Certificates *Certificates
 	// Observability is what stands beside Prometheus.
 	Observability *observability.Servers
 
@@ -150,6 +156,10 @@ func (s *Sim) populate(reset bool) error {
 	}
 	s.Harbor = harbor.New(harborState, harbor.Options{Now: s.Now, Registry: oci.NewRegistry()})
 	s.Cloudflare = cloudflare.New(cloudflareState, cloudflare.Options{Now: s.Now})
+	s.Edge = edge.New(edge.Options{Cloudflare: s.Cloudflare, Now: s.Now})
+	if s.Certificates, err = newCertificates(s.base); err != nil {
+		return err
+	}
 	if kept != nil {
 		return kept.restore(s)
 	}
@@ -167,24 +177,36 @@ func (s *Sim) listen() error {
 		"prometheus": {Handler: s.Prometheus, Refuse: refusePrometheus},
 		"harbor":     {Handler: s.Harbor, Refuse: s.refuseHarbor},
 		"cloudflare": {Handler: s.Cloudflare, Refuse: s.refuseCloudflare},
+		"edge":       {Handler: s.Edge},
 		"demo":       {Handler: s.answers},
 	}
 	s.serveServices()
 	s.servePortal()
 	s.serveObservability()
-	byName := map[string]*host{
-		kubernetesHost: {"kubernetes", s.injectors["kubernetes"]},
-		prometheusHost: {"prometheus", s.injectors["prometheus"]},
-		harborHost:     {"harbor", s.injectors["harbor"]},
-		cloudflareHost: {"cloudflare", s.injectors["cloudflare"]},
-		answersHost:    {"demo", s.injectors["demo"]},
+	servers := map[string]*host{}
+	for _, name := range slices.Concat(edge.Hosts(), edge.Addresses(), []string{edge.ResolverHost}) {
+		servers[name] = &host{"edge", s.injectors["edge"]}
+	}
+	for name, connection := range map[string]string{
+		kubernetesHost: "kubernetes", prometheusHost: "prometheus", harborHost: "harbor", cloudflareHost: "cloudflare", answersHost: "demo",
+	} {
+		servers[name] = &host{connection, s.injectors[connection]}
+		if name == harborHost { // its certificate is one that people see
+			continue
+		}
+		if err := s.Certificates.program(name); err != nil {
+			return err
+		}
 	}
 	upstream := &faults.Injector{Handler: oci.NewUpstream()}
 	for _, name := range oci.UpstreamHosts() {
-		byName[name] = &host{"upstream", upstream}
+		servers[name] = &host{"upstream", upstream}
+		if err := s.Certificates.program(name); err != nil {
+			return err
+		}
 	}
 	var err error
-	s.hosts, err = startHosts(byName, s.Now)
+	s.hosts, err = startHosts(servers, s.Certificates, s.Now)
 	return err
 }
 
@@ -221,8 +243,8 @@ const kubernetesToken = "reader-of-a-simulated-cluster"
 
 // Platform turns the options of a real platform into those of this one.
 func (s *Sim) Platform(o platform.Options) platform.Options {
-	o.Dial, o.Roots, o.Now, o.Answers = s.hosts.dial, s.hosts.roots, s.Now, "https://"+answersHost
-	o.REST = &rest.Config{Host: "https://" + kubernetesHost + ":6443", BearerToken: kubernetesToken, TLSClientConfig: rest.TLSClientConfig{CAData: s.hosts.pem}}
+	o.Dial, o.Roots, o.Now, o.Answers = s.hosts.dial, s.Certificates.roots(), s.Now, "https://"+answersHost
+	o.REST = &rest.Config{Host: "https://" + kubernetesHost + ":6443", BearerToken: kubernetesToken, TLSClientConfig: rest.TLSClientConfig{CAData: s.Certificates.pem}}
 	o.Getenv, o.Checkout = s.getenv, s.Checkout
 	return o
 }

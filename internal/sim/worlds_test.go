@@ -14,6 +14,7 @@ import (
 	"github.com/254carbon/gonogo/internal/sim"
 	"github.com/254carbon/gonogo/internal/sim/checkout"
 	"github.com/254carbon/gonogo/internal/sim/cloudflare"
+	"github.com/254carbon/gonogo/internal/sim/edge"
 	"github.com/254carbon/gonogo/internal/sim/harbor"
 	"github.com/254carbon/gonogo/internal/sim/observability"
 	"github.com/254carbon/gonogo/internal/sim/portal"
@@ -35,9 +36,10 @@ type change struct {
 
 // expectation is what one check must make of it.
 type expectation struct {
-	check probes.ID
-	warn  bool // a warning will do
-	says  []string
+	check   probes.ID
+	warn    bool // a warning will do
+	says    []string
+	unknown bool // it cannot be told, and must not be called a failure
 }
 
 // changes gathers what every simulated server knows to go wrong, and the stand-ins of the checks without a probe.
@@ -51,7 +53,7 @@ func changes(t *testing.T) []change {
 			}
 		}}
 		for _, e := range m.Checks {
-			c.expect = append(c.expect, expectation{e.Check, e.Want == probes.Warn, e.Says})
+			c.expect = append(c.expect, expectation{check: e.Check, warn: e.Want == probes.Warn, says: e.Says})
 		}
 		list = append(list, c)
 	}
@@ -88,6 +90,13 @@ func changes(t *testing.T) []change {
 	}
 	for _, m := range portal.Mutations() {
 		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Portal) }})
+	}
+	for _, m := range edge.Mutations() {
+		c := change{name: m.Name, harmless: m.Harmless, expect: words(m.Checks, m.Words), apply: func(_ *testing.T, s *sim.Sim) { m.Apply(s.Edge) }}
+		for i := range c.expect {
+			c.expect[i].unknown = m.Unknown
+		}
+		list = append(list, c)
 	}
 	for _, m := range prom.Mutations() {
 		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Prometheus) }})
@@ -139,6 +148,9 @@ func TestNoBadWorldIsGo(t *testing.T) {
 				gateHit = gateHit || item.Spec.Gate
 				if item.Status == probes.Pass || item.Status == probes.Warn && !e.warn {
 					t.Errorf("%s is %s: %s", e.check, item.Status, item.Summary)
+				}
+				if e.unknown && item.Status != probes.Unknown {
+					t.Errorf("%s is %s, want unknown: %s", e.check, item.Status, item.Summary)
 				}
 				for _, word := range e.says {
 					if !strings.Contains(strings.ToLower(item.Summary), strings.ToLower(word)) {

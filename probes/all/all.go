@@ -12,6 +12,7 @@ import (
 	"github.com/254carbon/gonogo/probes/catalogue"
 	"github.com/254carbon/gonogo/probes/cloudflare"
 	"github.com/254carbon/gonogo/probes/command"
+	"github.com/254carbon/gonogo/probes/edge"
 	"github.com/254carbon/gonogo/probes/evidence"
 	"github.com/254carbon/gonogo/probes/files"
 	"github.com/254carbon/gonogo/probes/grafana"
@@ -91,6 +92,7 @@ func list() []kind {
 		of(cloudflare.TunnelKind(), func(p cloudflare.TunnelParams, x X) probes.Probe { return cloudflare.NewTunnel(x.Cloudflare, p) }),
 		of(cloudflare.AccessKind(), func(p cloudflare.AccessParams, x X) probes.Probe { return cloudflare.NewAccess(x.Cloudflare, p) }),
 		of(cloudflare.RoutesKind(), func(p cloudflare.RoutesParams, x X) probes.Probe { return cloudflare.NewRoutes(x.Cloudflare, p) }),
+		of(edge.Info(), func(p edge.Params, x X) probes.Probe { return edge.New(x.Outside, p, x.Now) }),
 		of(web.Info(), func(p web.Params, x X) probes.Probe { return web.New(x.Web, p, x.Now) }),
 		{evidence.Info(), func(id probes.ID, params any, x X) (probes.Probe, error) {
 			return evidence.New(x.Evidence, x.Cluster, id, *params.(*evidence.Params), x.Now), nil

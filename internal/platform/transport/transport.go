@@ -25,11 +25,12 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 
 // Options are the settings of [New] and [Wrap]; the zero value is a transport that may write.
 type Options struct {
-	Dial       DialFunc       // nil for the machine's own
-	Roots      *x509.CertPool // nil for the machine's own
-	ReadOnly   bool           // lets nothing out but reads
-	Kubernetes bool           // knows what reading means to a Kubernetes API server
-	MaxBody    int64          // of one answer; 0 for DefaultMaxBody
+	Dial       DialFunc         // nil for the machine's own
+	Roots      *x509.CertPool   // nil for the machine's own
+	Now        func() time.Time // by which certificates are valid; nil for the machine's clock
+	ReadOnly   bool             // lets nothing out but reads
+	Kubernetes bool             // knows what reading means to a Kubernetes API server
+	MaxBody    int64            // of one answer; 0 for DefaultMaxBody
 }
 
 // New returns a transport. It honours HTTPS_PROXY and NO_PROXY unless a Dial of its own was given.
@@ -37,7 +38,7 @@ func New(o Options) http.RoundTripper {
 	t := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots, Time: o.Now},
 		TLSHandshakeTimeout:    dialTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
@@ -48,7 +49,29 @@ func New(o Options) http.RoundTripper {
 	if o.Dial != nil {
 		t.Proxy, t.DialContext = nil, o.Dial
 	}
+	t.DialContext = Pinned(t.DialContext)
 	return Wrap(t, o)
+}
+
+// pin is where requests for a host are sent.
+type pin struct{ host, address string }
+
+type pinKey struct{}
+
+// To returns a context whose requests for a host ("name:port") go to an address of it ("address:port"), whatever the machine's resolver
+// says of that name. A proxy still finds the host by its name.
+func To(ctx context.Context, host, address string) context.Context {
+	return context.WithValue(ctx, pinKey{}, pin{host, address})
+}
+
+// Pinned returns a dialer that keeps to what To says.
+func Pinned(dial DialFunc) DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if p, ok := ctx.Value(pinKey{}).(pin); ok && p.host == address {
+			address = p.address
+		}
+		return dial(ctx, network, address)
+	}
 }
 
 // Wrap puts the limits, and in read-only mode the guard, before a transport that somebody else made.

@@ -40,7 +40,7 @@ func everyone() []any { return []any{map[string]any{"everyone": map[string]any{}
 
 // accessMutations change Access, and what the tunnel routes.
 func accessMutations() []Mutation {
-	const apps, otp, routes = probes.ID("access-apps"), probes.ID("access-otp"), probes.ID("routes-covered")
+	const apps, otp, routes, edge = probes.ID("access-apps"), probes.ID("access-otp"), probes.ID("routes-covered"), probes.ID("services-protected")
 	const grafana, vault, portal = "grafana." + Domain, "vault." + Domain, "portal." + Domain
 	var all []Mutation
 	add := func(name, about string, checks []probes.ID, words []string, change func(*State)) {
@@ -54,22 +54,22 @@ func accessMutations() []Mutation {
 		t.Ingress = slices.Concat(rules, t.Ingress)
 	}
 
-	add("access-app-gone", "The application of Grafana was deleted.", of(apps, otp), []string{"1 of 10 applications does not exist", grafana},
+	add("access-app-gone", "The application of Grafana was deleted.", of(apps, otp, edge), []string{"1 of 10 applications does not exist", grafana},
 		func(s *State) { s.drop(grafana) })
-	add("access-app-elsewhere", "The application of Vault is for a name below the team's domain, which nobody opens.", of(apps),
+	add("access-app-elsewhere", "The application of Vault is for a name below the team's domain, which nobody opens.", of(apps, edge),
 		[]string{vault, "is for vault." + Team + ".cloudflareaccess.com"}, func(s *State) {
 			app, host := s.App(vault), "vault."+Team+".cloudflareaccess.com"
 			app["domain"], app["destinations"] = host, []any{map[string]any{"type": "public", "uri": host}}
 		})
-	add("access-app-path", "The application of Vault covers its interface alone.", of(apps), []string{vault, "/ui"}, func(s *State) {
+	add("access-app-path", "The application of Vault covers its interface alone.", of(apps, edge), []string{vault, "/ui"}, func(s *State) {
 		app := s.App(vault)
 		app["domain"], app["destinations"] = vault+"/ui", []any{map[string]any{"type": "public", "uri": vault + "/ui"}}
 	})
-	add("access-bypass", "Somebody let everyone past Access to Grafana.", of(apps), []string{grafana, "bypasses Access"}, func(s *State) {
+	add("access-bypass", "Somebody let everyone past Access to Grafana.", of(apps, edge), []string{grafana, "bypasses Access"}, func(s *State) {
 		p := s.policyOf(grafana)
 		p["decision"], p["include"], p["require"] = "bypass", everyone(), []any{}
 	})
-	add("access-bypass-path", "A second application lets everyone past Access to Grafana's API.", of(apps), []string{grafana + "/api", "bypasses Access"}, func(s *State) {
+	add("access-bypass-path", "A second application lets everyone past Access to Grafana's API.", of(apps, edge), []string{grafana + "/api", "bypasses Access"}, func(s *State) {
 		id, policy, host := s.id(), s.id(), grafana+"/api"
 		s.Policies = append(s.Policies, map[string]any{"id": policy, "name": "Health", "decision": "bypass", "include": everyone()})
 		s.Apps = append(s.Apps, map[string]any{
