@@ -40,8 +40,10 @@ type Options struct {
 	// Rules is a rule file of Prometheus (groups: …), evaluated each second. It
 	// implies Prometheus.
 	Rules string
-	// Alertmanager starts one that Prometheus sends its alerts to.
+	// Alertmanager starts one that Prometheus scrapes and sends its alerts to.
 	Alertmanager bool
+	// Routing is its configuration, and implies it; without one it sends alerts to nobody.
+	Routing string
 	// Postgres starts a PostgreSQL primary and a standby that streams from it.
 	Postgres bool
 }
@@ -114,6 +116,7 @@ func (l *Lab) start(ctx context.Context, o Options) error {
 	o.KWOK = o.KWOK || o.Nodes > 0
 	o.MinIO = o.MinIO || o.Velero
 	o.Prometheus = o.Prometheus || len(o.Scrape) > 0 || o.Rules != ""
+	o.Alertmanager = o.Alertmanager || o.Routing != ""
 	o.ControlPlane = o.ControlPlane || o.KWOK || o.Velero || len(o.Users) > 0
 	parts := []struct {
 		wanted bool
@@ -124,7 +127,7 @@ func (l *Lab) start(ctx context.Context, o Options) error {
 		{o.Nodes > 0, func(ctx context.Context) error { _, err := l.CreateNodes(ctx, o.Nodes); return err }},
 		{o.MinIO, l.startMinIO},
 		{o.Velero, l.startVelero},
-		{o.Alertmanager, l.startAlertmanager},
+		{o.Alertmanager, func(ctx context.Context) error { return l.startAlertmanager(ctx, o.Routing) }},
 		{o.Prometheus, func(ctx context.Context) error { return l.startPrometheus(ctx, o.Scrape, o.Rules) }},
 		{o.Postgres, l.startPostgres},
 	}

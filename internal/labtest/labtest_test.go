@@ -197,14 +197,14 @@ func TestUsers(t *testing.T) {
 }
 
 func TestScrapeConfig(t *testing.T) {
-	got, err := scrapeConfig([]ScrapeJob{{Name: "a", Targets: []string{"127.0.0.1:1", "127.0.0.1:2"}, Path: "/m"}})
+	got, err := scrapeConfig([]ScrapeJob{{Name: "a", Targets: []string{"127.0.0.1:1", "127.0.0.1:2"}, Path: "/m"}}, "127.0.0.1:9")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := `- {job_name: "a", metrics_path: "/m", static_configs: [{targets: ["127.0.0.1:1","127.0.0.1:2"]}]}`; !strings.Contains(got, want) {
 		t.Errorf("got %s, want a line %s", got, want)
 	}
-	if _, err := scrapeConfig([]ScrapeJob{{Name: "a"}}); err == nil {
+	if _, err := scrapeConfig([]ScrapeJob{{Name: "a"}}, "127.0.0.1:9"); err == nil {
 		t.Error("a job without targets was accepted")
 	}
 }

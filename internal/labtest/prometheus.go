@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +15,7 @@ import (
 type ScrapeJob struct {
 	Name    string
 	Targets []string // host:port
+	Self    bool     // scrapes Prometheus itself, whose port is not known before
 	Path    string   // /metrics when empty
 }
 
@@ -23,8 +26,11 @@ func (l *Lab) startPrometheus(ctx context.Context, jobs []ScrapeJob, rules strin
 	if err != nil {
 		return err
 	}
-	jobs = append([]ScrapeJob{{Name: "prometheus", Targets: []string{loopback(port)}}}, jobs...)
-	text, err := scrapeConfig(jobs)
+	own := []ScrapeJob{{Name: "prometheus", Self: true}}
+	if l.alertmanager != "" {
+		own = append(own, ScrapeJob{Name: "alertmanager", Targets: []string{l.alertmanager}})
+	}
+	text, err := scrapeConfig(append(own, jobs...), loopback(port))
 	if err != nil {
 		return err
 	}
@@ -55,11 +61,14 @@ func (l *Lab) startPrometheus(ctx context.Context, jobs []ScrapeJob, rules strin
 	return p.await(ctx, func(ctx context.Context) error { return l.get(ctx, "http://"+loopback(port)+"/-/ready") })
 }
 
-// scrapeConfig is Prometheus' configuration for the jobs.
-func scrapeConfig(jobs []ScrapeJob) (string, error) {
+// scrapeConfig is Prometheus' configuration for the jobs; self is its own address.
+func scrapeConfig(jobs []ScrapeJob, self string) (string, error) {
 	var text strings.Builder
 	text.WriteString("global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nscrape_configs:\n")
 	for _, job := range jobs {
+		if job.Self {
+			job.Targets = append(slices.Clone(job.Targets), self)
+		}
 		if job.Name == "" || len(job.Targets) == 0 {
 			return "", errors.New("configuring Prometheus: a job needs a name and targets")
 		}
@@ -80,13 +89,22 @@ func scrapeConfig(jobs []ScrapeJob) (string, error) {
 // none.
 func (l *Lab) Prometheus() string { return l.prometheus }
 
-// startAlertmanager starts one that sends alerts to nobody.
-func (l *Lab) startAlertmanager(ctx context.Context) error {
+// toNobody is a configuration of Alertmanager that drops every alert.
+const toNobody = "route: {receiver: nobody, group_wait: 0s}\nreceivers: [{name: nobody}]\n"
+
+// alertmanagerFile is the name of its configuration.
+const alertmanagerFile = "alertmanager.yml"
+
+// startAlertmanager starts one with a configuration, or one that sends alerts to nobody.
+func (l *Lab) startAlertmanager(ctx context.Context, routing string) error {
 	port, err := l.ports.free()
 	if err != nil {
 		return err
 	}
-	config, err := l.file("alertmanager.yml", "route: {receiver: nobody, group_wait: 0s}\nreceivers: [{name: nobody}]\n")
+	if routing == "" {
+		routing = toNobody
+	}
+	config, err := l.file(alertmanagerFile, routing)
 	if err != nil {
 		return err
 	}
@@ -104,3 +122,26 @@ func (l *Lab) startAlertmanager(ctx context.Context) error {
 // Alertmanager is the host:port of the running Alertmanager, or "" when the lab has
 // none.
 func (l *Lab) Alertmanager() string { return l.alertmanager }
+
+// Route gives Alertmanager another configuration.
+func (l *Lab) Route(ctx context.Context, routing string) error {
+	if l.alertmanager == "" {
+		return errors.New("routing alerts: the lab has no Alertmanager")
+	}
+	if _, err := l.file(alertmanagerFile, routing); err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+l.alertmanager+"/-/reload", nil)
+	if err != nil {
+		return fmt.Errorf("routing alerts: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("routing alerts: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("routing alerts: Alertmanager does not take the configuration: %s", response.Status)
+	}
+	return nil
+}
