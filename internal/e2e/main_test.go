@@ -93,6 +93,15 @@ func run(m *testing.M) int {
 	return code
 }
 
+// scrapes are jobs of Prometheus as the operator would call them.
+func scrapes() []labtest.ScrapeJob {
+	return []labtest.ScrapeJob{
+		{Name: "serviceMonitor/monitored/web/0", Self: true},
+		{Name: "podMonitor/monitored/web/0", Self: true},
+		{Name: "serviceMonitor/monitored/down/0", Targets: []string{"127.0.0.1:1"}}, // nobody is there
+	}
+}
+
 // sharedLab is the lab that the tests share, started by the first that asks.
 func sharedLab(t *testing.T) *labtest.Lab {
 	t.Helper()
@@ -105,7 +114,7 @@ func sharedLab(t *testing.T) *labtest.Lab {
 
 // startLab starts the servers, with a Service in front of a Prometheus that has scraped itself.
 func startLab(ctx context.Context) (*labtest.Lab, error) {
-	lab, err := labtest.New(ctx, labtest.Options{Nodes: nodes, Velero: true, Prometheus: true, Users: users()})
+	lab, err := labtest.New(ctx, labtest.Options{Nodes: nodes, Velero: true, Scrape: scrapes(), Users: users()})
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,10 @@ func small() *Server {
 	s.SetUpSince("b", "b:2", false, noon.Add(-time.Minute))
 	s.Freeze("c", noon.Add(-4*time.Minute))
 	s.Set("temperature", map[string]string{"room": "1"}, 21.5)
+	s.Count("sent", map[string]string{"kind": "a"}, noon.Add(-2*time.Hour), 4*time.Hour)
+	s.SetSince("sent", map[string]string{"kind": "b"}, 7, 48*time.Hour)
+	s.SetSince("restarted", nil, 9, 2*time.Hour)
+	s.Set("restarted", nil, 3) // fell from 9: it began anew
 	return s
 }
 
@@ -99,6 +103,10 @@ func TestQueries(t *testing.T) {
 		`sum(up) by (job)`:                     {"map[job:a] 1", "map[job:b] 1", "map[job:c] 1"},
 		`avg by (job) (up{job="b"})`:           {"map[job:b] 0.5"},
 		`max by (job) (max_over_time(up[5m]))`: {"map[job:a] 1", "map[job:b] 1", "map[job:c] 1"},
+		`sum by (kind) (increase(sent[1d]))`:   {"map[kind:a] 6", "map[kind:b] 0"},
+		`increase(sent{kind="a"}[1h])`:         {"map[kind:a] 0"},
+		`increase(temperature[1h])`:            {"map[room:1] 0"},
+		`increase(restarted[1h])`:              {"map[] 3"},
 		`max_over_time(up{job="b"}[30s])`:      {"map[instance:b:1 job:b] 1", "map[instance:b:2 job:b] 0"},
 		`max_over_time(up{job="c"}[3m])`:       {},
 		`time() - timestamp(up{job="a"})`:      {"map[instance:a:1 job:a] 7"},
@@ -227,5 +235,33 @@ func TestSnapshot(t *testing.T) {
 	}
 	if len(after.Targets()) != 4 {
 		t.Error("a bad snapshot replaced the state")
+	}
+}
+
+func TestTargetsOfAPool(t *testing.T) {
+	s := small()
+	s.SetPool("a", "serviceMonitor/x/a/0")
+	server := httptest.NewServer(s)
+	defer server.Close()
+	for query, want := range map[string]int{"": 4, "?scrapePool=serviceMonitor/x/a/0": 1, "?scrapePool=b": 2, "?scrapePool=a": 0} {
+		resp, err := http.Get(server.URL + "/api/v1/targets" + query) //nolint:noctx // of this test's own server
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer struct {
+			Data struct {
+				ActiveTargets []struct{ Health, LastError, LastScrape string }
+			}
+		}
+		err = json.NewDecoder(resp.Body).Decode(&answer)
+		_ = resp.Body.Close()
+		if err != nil || len(answer.Data.ActiveTargets) != want {
+			t.Errorf("%q: %d targets, want %d (%v)", query, len(answer.Data.ActiveTargets), want, err)
+		}
+		for _, target := range answer.Data.ActiveTargets {
+			if (target.Health == "up") != (target.LastError == "") || target.LastScrape == "" {
+				t.Errorf("%q: %+v", query, target)
+			}
+		}
 	}
 }
