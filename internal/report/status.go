@@ -68,6 +68,7 @@ type Drift struct {
 	Title     string `json:"title"`
 	Declared  int    `json:"declared"`
 	Measured  int    `json:"measured"`
+	Unknown   int    `json:"unknown" jsonschema:"minimum=0,description=checks of it that could not be measured"`
 }
 
 // Finished is a component whose checks all pass.

@@ -260,7 +260,7 @@ func (d *markdownDoc) delivered(s Status) {
 		if f.Wanting {
 			glyph = "✗"
 		}
-		d.bullet(fmt.Sprintf("%s %s: %s", glyph, mdText(f.Subject), mdText(f.Got)))
+		d.bullet(fmt.Sprintf("%s %s, %s: %s", glyph, mdCode(f.Check), mdText(f.Subject), mdText(f.Got)))
 	}
 }
 

@@ -24,7 +24,9 @@ func declared(a probes.Assessment) Declared {
 		d.Components++
 		claimed.Add(claimed, new(big.Rat).Mul(c.Possible, big.NewRat(int64(*says), 100)))
 		if *says != c.Percent {
-			d.Drift = append(d.Drift, Drift{Component: string(c.Component.ID), Title: text(c.Component.Title), Declared: *says, Measured: c.Percent})
+			d.Drift = append(d.Drift, Drift{
+				Component: string(c.Component.ID), Title: text(c.Component.Title), Declared: *says, Measured: c.Percent, Unknown: unmeasured(c),
+			})
 		}
 	}
 	if all && d.Components > 0 {
@@ -33,6 +35,17 @@ func declared(a probes.Assessment) Declared {
 	}
 	slices.SortStableFunc(d.Drift, func(x, y Drift) int { return cmp.Compare(y.size(), x.size()) })
 	return d
+}
+
+// unmeasured counts the checks of a component that could not be measured.
+func unmeasured(c probes.ComponentScore) int {
+	n := 0
+	for _, i := range c.Items {
+		if i.Status == probes.Unknown || i.Status == probes.Pending {
+			n++
+		}
+	}
+	return n
 }
 
 func (d Drift) size() int { return max(d.Measured-d.Declared, d.Declared-d.Measured) }

@@ -138,7 +138,10 @@ func TestDriftBothWaysLargestFirst(t *testing.T) {
 	for _, d := range s.Declared.Drift {
 		got = append(got, fmt.Sprintf("%s: %s, %s", d.Title, d, d.Verb()))
 	}
-	want := []string{"Backup: declared 100 %, measured 0 %, 100 percentage points worse", "Enhanced monitoring: declared 60 %, measured 100 %, 40 percentage points better"}
+	want := []string{
+		"Backup: declared 100 %, measured 0 %, 100 percentage points worse, but 1 check could not be measured",
+		"Enhanced monitoring: declared 60 %, measured 100 %, 40 percentage points better, but 1 check could not be measured",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("drift %q", got)
 	}

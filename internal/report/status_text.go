@@ -80,12 +80,16 @@ func (d Declared) TotalText(percent int) string {
 	return fmt.Sprintf("Added up, %d %% are declared and %d %% measured.", *d.Total, percent)
 }
 
-// Verb says on which side of the declared percentage the measured one is.
+// Verb says on which side of the declared percentage the measured one is, and what of that is not known.
 func (d Drift) Verb() string {
+	text := fmt.Sprintf("%d percentage points worse", d.size())
 	if d.Measured > d.Declared {
-		return fmt.Sprintf("%d percentage points better", d.size())
+		text = fmt.Sprintf("%d percentage points better", d.size())
 	}
-	return fmt.Sprintf("%d percentage points worse", d.size())
+	if d.Unknown > 0 {
+		text += fmt.Sprintf(", but %s could not be measured", count(d.Unknown, "check"))
+	}
+	return text
 }
 
 // AgeText says how old the answer was when the report was written, unless it was asked for it.
