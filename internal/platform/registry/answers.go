@@ -132,11 +132,14 @@ func plain(err error) error {
 	return inner(err)
 }
 
-// inner returns what an error of an HTTP client wraps.
+// inner returns what an error of an HTTP client wraps. What a token service sent instead of a token is not repeated.
 func inner(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) && wrapped.Err != nil {
 		return wrapped.Err
+	}
+	if strings.HasPrefix(err.Error(), "no token in bearer response") {
+		return errors.New("the answer holds no token")
 	}
 	return err
 }

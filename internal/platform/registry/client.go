@@ -164,6 +164,9 @@ func (h *host) heads(ctx context.Context) {
 		}
 		h.auth = authn.FromConfig(authn.AuthConfig{Username: username, Password: password})
 	}
+	if h.client.Plain {
+		h.answers.settle(true)
+	}
 	challenge, err := transport.Ping(ctx, h.registry, &h.answers)
 	if err != nil {
 		if ctx.Err() != nil { // which its error may not hold

@@ -323,17 +323,17 @@ func exempt(imageID string) bool {
 // TestJoin takes the documented platform to three nodes.
 func TestJoin(t *testing.T) {
 	s := seed(t, world.Documented, noon)
-	expect(t, ask(t, s, noon), []probes.ID{"worker-nodes", "replicas-spread", "backup-failure-domain", "postgres-replication", "images-origin"})
+	expect(t, ask(t, s, noon), []probes.ID{"worker-nodes", "replicas-spread", "backup-failure-domain", "postgres-replication", "images-origin", "test-backup", "restore-verified"})
 	for range 2 { // a second time does no harm
 		if err := world.JoinWorkers(s, noon); err != nil {
 			t.Fatal(err)
 		}
 	}
-	expect(t, ask(t, s, noon), []probes.ID{"replicas-spread", "backup-failure-domain", "postgres-replication", "images-origin"}) // pods that run stay where they are
+	expect(t, ask(t, s, noon), []probes.ID{"replicas-spread", "backup-failure-domain", "postgres-replication", "images-origin", "test-backup", "restore-verified"}) // pods that run stay where they are
 	if err := world.Respread(s, noon); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, ask(t, s, noon), []probes.ID{"backup-failure-domain", "postgres-replication", "images-origin"})
+	expect(t, ask(t, s, noon), []probes.ID{"backup-failure-domain", "postgres-replication", "images-origin", "test-backup", "restore-verified"})
 }
 
 // TestEviction holds that pods leave a node that stays silent, and that it gets its own back when it answers again.
