@@ -13,7 +13,7 @@ import (
 func newProfile(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "profile",
-		Short: "Write, validate, show and describe profiles",
+		Short: "Write, validate, show, describe and lock profiles",
 		Long: `A profile is the YAML file that describes a platform: how its systems are
 reached, what is claimed of it, what each claim is worth and how it is asked.
 Start from what a cluster has, or from the built-in one, 254carbon:
@@ -67,6 +67,7 @@ Start from what a cluster has, or from the built-in one, 254carbon:
 				return err
 			},
 		},
+		newLock(o),
 	)
 	return cmd
 }
@@ -80,6 +81,13 @@ func openProfile(o *options, args []string) (*profile.Profile, error) {
 	p, err := profile.Open(name, all.Kinds())
 	if err != nil {
 		return nil, exitError{code: exitUsage, err: errors.Join(err)}
+	}
+	if _, builtin := profile.BuiltinSource(name); builtin && !o.demo { // whose images are those of the simulated platform
+		digests, err := profile.ReadLock(builtinLock())
+		if err != nil {
+			return nil, exitError{code: exitUsage, err: err}
+		}
+		p = p.Locked(digests)
 	}
 	return p, nil
 }

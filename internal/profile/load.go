@@ -57,13 +57,13 @@ func Open(nameOrFile string, kinds []probes.KindInfo) (*Profile, error) {
 	return p, err
 }
 
-// LoadFile reads a profile from a file, of which it reads no more than a profile may hold.
+// LoadFile reads a profile from a file, of which it reads no more than a profile may hold, and the lock of images beside it, if there is one.
 func LoadFile(path string, kinds []probes.KindInfo) (*Profile, error) {
-	src, err := readSource(path)
+	src, err := readBoth(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading profile: %w", err)
+		return nil, err
 	}
-	return Load(path, src, kinds)
+	return src.load(path, kinds)
 }
 
 func readSource(path string) ([]byte, error) {

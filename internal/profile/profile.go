@@ -17,7 +17,7 @@ const APIVersion = "gonogo/v1"
 type Profile struct {
 	Name         string // of the file without its directory and ending, or of the built-in profile
 	Source       string // what messages call the file
-	Digest       string // SHA-256 of the text, in hexadecimal
+	Digest       string // SHA-256 of the text and of the lock beside it, in hexadecimal
 	Platform     string
 	Threshold    *big.Rat // percent for GO
 	Connections  Connections

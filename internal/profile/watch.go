@@ -2,8 +2,6 @@ package profile
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,7 +14,7 @@ import (
 // watchPeriod is how often the file is looked at.
 const watchPeriod = 2 * time.Second
 
-// Watch looks at the file of a profile until ctx ends, and tells what becomes of it: onChange gets each new valid profile, onError what is
+// Watch looks at the file of a profile and the lock beside it until ctx ends, and tells what becomes of it: onChange gets each new valid profile, onError what is
 // wrong with the newest text, once for each text, and nil when that is over. A file that is broken or gone leaves the profile that was
 // valid before as it is. It blocks; both functions are called from the same goroutine. Digest is that of the profile in use.
 func Watch(ctx context.Context, path, digest string, kinds []probes.KindInfo, onChange func(*Profile), onError func(error)) {
@@ -39,6 +37,7 @@ type watcher struct {
 	used     string      // digest of the text of the profile in use
 	seen     string      // digest of the text last judged; empty when there was none
 	info     os.FileInfo // of the file when it was last read
+	lock     os.FileInfo // of the lock then; nil if there was none
 	trouble  string
 	onChange func(*Profile)
 	onError  func(error)
@@ -46,26 +45,26 @@ type watcher struct {
 
 func (w *watcher) look() {
 	info, err := os.Stat(w.path)
-	if err == nil && w.unchanged(info) {
+	lock := statLock(w.path)
+	if err == nil && unchanged(w.info, info) && (lock == nil && w.lock == nil || unchanged(w.lock, lock)) {
 		return
 	}
-	var src []byte
+	var src source
 	if err == nil {
-		src, err = readSource(w.path)
+		src, err = readBoth(w.path)
 	}
 	if err != nil {
 		w.info, w.seen = nil, ""
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("the profile %s is gone; the one read before stays in use", w.path)
 		} else {
-			err = fmt.Errorf("reading profile: %w; the one read before stays in use", err)
+			err = fmt.Errorf("%w; the one read before stays in use", err)
 		}
 		w.report(err)
 		return
 	}
-	w.info = info
-	sum := sha256.Sum256(src)
-	digest := hex.EncodeToString(sum[:])
+	w.info, w.lock = info, lock
+	digest := src.digest()
 	if digest == w.seen {
 		return
 	}
@@ -74,7 +73,7 @@ func (w *watcher) look() {
 		w.report(nil)
 		return
 	}
-	p, err := Load(w.path, src, w.kinds)
+	p, err := src.load(w.path, w.kinds)
 	if err != nil {
 		w.report(err)
 		return
@@ -84,11 +83,11 @@ func (w *watcher) look() {
 	w.onChange(p)
 }
 
-// unchanged reports whether the file cannot have another text than when it was last read. Within the first seconds after a change its
-// times alone do not tell: another one may follow within the same tick of the file system's clock.
-func (w *watcher) unchanged(info os.FileInfo) bool {
-	return w.info != nil && os.SameFile(w.info, info) && w.info.Size() == info.Size() && w.info.ModTime().Equal(info.ModTime()) &&
-		time.Since(info.ModTime()) > 2*watchPeriod
+// unchanged reports whether a file cannot have another text than when it was last read. Within the first seconds after a change its times
+// alone do not tell: another one may follow within the same tick of the file system's clock.
+func unchanged(was, is os.FileInfo) bool {
+	return was != nil && is != nil && os.SameFile(was, is) && was.Size() == is.Size() && was.ModTime().Equal(is.ModTime()) &&
+		time.Since(is.ModTime()) > 2*watchPeriod
 }
 
 // report tells of trouble once, and once that it is over.

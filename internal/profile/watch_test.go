@@ -24,6 +24,11 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	lock := func(text string) {
+		if err := os.WriteFile(profile.LockBeside(path), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	named := func(name string) string { return strings.Replace(base, "platform: Test", "platform: "+name, 1) }
 	write(base)
 	first, err := profile.LoadFile(path, testKinds())
@@ -43,7 +48,7 @@ func TestWatch(t *testing.T) {
 			func(p *profile.Profile) { tell("new " + p.Platform) },
 			func(err error) {
 				line, _, _ := strings.Cut(fmt.Sprint(err), "\n")
-				tell("error " + strings.ReplaceAll(line, path, "p.yaml"))
+				tell("error " + strings.ReplaceAll(strings.ReplaceAll(line, path, "p.yaml"), profile.LockBeside(path), profile.LockName))
 			})
 		for _, step := range []struct {
 			name string
@@ -71,6 +76,9 @@ func TestWatch(t *testing.T) {
 			{"still gone", func() {}, nil},
 			{"a directory in its place", func() { _ = os.Mkdir(path, 0o700) }, []string{"error reading profile: p.yaml is not a file; the one read before stays in use"}},
 			{"back", func() { _ = os.Remove(path); write(named("Ten")) }, []string{"error <nil>"}},
+			{"locked", func() { lock("# nothing yet\n") }, []string{"new Ten"}},
+			{"locked in a way that cannot be read", func() { lock("redis\n") }, []string{"error images.lock:1: a line is the source of an image and its digest, sha256: and 64 hexadecimal digits; gonogo profile lock writes them"}},
+			{"unlocked", func() { _ = os.Remove(profile.LockBeside(path)) }, []string{"error <nil>", "new Ten"}},
 			{"back with another text", func() { _ = os.Remove(path); write(named("Eleven")) }, []string{"new Eleven"}},
 		} {
 			mu.Lock()

@@ -80,7 +80,7 @@ func (c *counting) token(w http.ResponseWriter, r *http.Request) {
 			allowed = append(allowed, strings.TrimSuffix(strings.TrimPrefix(scope, "repository:"), ":pull"))
 		}
 	}
-	_ = json.NewEncoder(w).Encode(map[string]string{"token": base64.RawURLEncoding.EncodeToString([]byte("allows "+strings.Join(allowed, " ")))})
+	_ = json.NewEncoder(w).Encode(map[string]string{"token": base64.RawURLEncoding.EncodeToString([]byte("allows " + strings.Join(allowed, " ")))})
 }
 
 func (c *counting) head(w http.ResponseWriter, r *http.Request) {
