@@ -27,15 +27,18 @@ func (p *Profile) Declared() probes.Declared {
 
 // Locked returns the profile with the digests of a lock, by source. An image whose digest stands in the profile itself keeps that one.
 func (p *Profile) Locked(digests map[string]string) *Profile {
-	own, doc := *p, *p.doc
+	own := *p
 	own.Images = slices.Clone(p.Images)
 	for i := range own.Images {
 		if image := &own.Images[i]; image.Digest == "" {
 			image.Digest = digests[image.Source]
 		}
 	}
-	doc.Images = own.Images
-	own.doc = &doc
+	if p.doc != nil { // a profile that was not read from a text has none
+		doc := *p.doc
+		doc.Images = own.Images
+		own.doc = &doc
+	}
 	declared := own.Declared()
 	own.Components = slices.Clone(p.Components)
 	for i := range own.Components {
