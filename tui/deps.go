@@ -17,7 +17,9 @@ type Deps struct {
 	Refresh func(ids ...probes.ID) // asks checks again, all when none is named; must not block for long
 	Now     func() time.Time       // the clock; its location is the zone in which times are shown
 	History History                // may be nil
-	Theme   theme.Options          // Dark nil: the terminal is asked
+	// Report writes the status report of now, as Markdown; may be nil. It may block for a while.
+	Report  func(ctx context.Context) (string, error)
+	Theme   theme.Options // Dark nil: the terminal is asked
 	Mode    Mode
 	Notices <-chan Notice        // may be nil
 	Copy    func(string) tea.Cmd // puts text on the clipboard; nil for OSC 52, which works through SSH and tmux

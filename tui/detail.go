@@ -54,6 +54,9 @@ func (m *Model) detailTitle() []span {
 	if m.focus == focusHistory {
 		return m.historyTitle()
 	}
+	if m.focus == focusReport {
+		return []span{in(th.Heading, "Report"), in(th.Muted, "  as `gonogo report` would write it now")}
+	}
 	if m.right == focusNext {
 		return []span{in(th.Heading, "Next, best first")}
 	}

@@ -87,8 +87,11 @@ func (m *Model) boardView() []string {
 
 // panesView draws the panes below the rule, side by side where both are shown.
 func (m *Model) panesView(l layout) []string {
-	if m.focus == focusHistory {
+	switch m.focus {
+	case focusHistory:
 		return m.historyView(l.detail.Dx(), l.detail.Dy())
+	case focusReport:
+		return m.reportView(l.detail.Dx(), l.detail.Dy())
 	}
 	if !l.wide {
 		if l.list.Empty() {

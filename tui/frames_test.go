@@ -43,6 +43,7 @@ func scenes() []scene {
 		{name: "history", deps: plain, list: documented, keys: []string{"H"}, more: []tea.Msg{recorded()}},
 		{name: "history-filter", deps: plain, list: documented, keys: []string{"H", "/", "n", "o", "d", "e"}, more: []tea.Msg{recorded()}},
 		{name: "history-empty", deps: plain, list: documented, keys: []string{"H"}, more: []tea.Msg{historyMsg{}}},
+		{name: "report", deps: with(func(d *Deps) { d.Report = writeReport }), list: documented, keys: []string{"p"}, more: []tea.Msg{reportMsg{text: someReport}}},
 		{name: "help", deps: plain, list: documented, keys: []string{"?"}},
 		{name: "switches", deps: inDemo, list: documented, keys: []string{"d"}, more: []tea.Msg{switchesMsg{switches: someSwitches()}}},
 		{name: "half-blind", deps: plain, list: halfBlind, more: []tea.Msg{noticeMsg{ID: "profile", Level: Warning, Text: "profile.yaml:12:3: unknown key wieght, did you mean weight? The old profile stays in use"}}},

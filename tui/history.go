@@ -118,6 +118,9 @@ func (m *Model) pressHistoryFilter(k tea.KeyPressMsg) {
 func (m *Model) historyBindings() []key.Binding {
 	k := m.keys
 	all := []key.Binding{described(k.up, "↑↓", "scroll"), described(k.back, "esc", "back"), k.filter, k.zoom, k.next}
+	if m.d.Report != nil {
+		all = append(all, k.report)
+	}
 	if m.hist.filter.text != "" {
 		all[1] = described(k.back, "esc", "clear filter")
 	}

@@ -14,7 +14,7 @@ type keyMap struct {
 	open, unfold, fold, pane, back         key.Binding
 	filter, sort, foldAll                  key.Binding
 	refresh, refreshAll, copy, next, theme key.Binding
-	history, zoom                          key.Binding
+	history, zoom, report                  key.Binding
 	demo, help, quit, interrupt, suspend   key.Binding
 }
 
@@ -42,6 +42,7 @@ func newKeyMap() keyMap {
 		copy:       bind("y", "copy", "y"),
 		next:       bind("n", "next", "n"),
 		history:    bind("H", "history", "H"),
+		report:     bind("p", "report", "p"),
 		zoom:       bind("z", "zoom", "z"),
 		theme:      bind("t", "theme", "t"),
 		demo:       bind("d", "demo switches", "d"),
@@ -74,6 +75,9 @@ func (m *Model) bindings() []key.Binding {
 	if m.focus == focusHistory {
 		return m.historyBindings()
 	}
+	if m.focus == focusReport {
+		return m.reportBindings()
+	}
 	all := []key.Binding{described(k.up, "↑↓", "scroll"), k.back}
 	item, comp := m.selected()
 	if m.focus == focusList {
@@ -92,6 +96,9 @@ func (m *Model) bindings() []key.Binding {
 	all = append(all, k.next)
 	if m.d.History != nil {
 		all = append(all, k.history)
+	}
+	if m.d.Report != nil {
+		all = append(all, k.report)
 	}
 	if m.focus == focusList {
 		all = append(all, k.sort, k.foldAll)
@@ -144,6 +151,8 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 	case m.d.Demo != nil && key.Matches(k, m.keys.demo):
 		m.overlay = demoOverlay
 		return m.readSwitches()
+	case m.focus == focusReport:
+		return m.pressReport(k)
 	case m.focus == focusHistory:
 		if m.pressHistory(k) {
 			return nil
@@ -276,6 +285,8 @@ func (m *Model) pressBoard(k tea.KeyPressMsg) tea.Cmd {
 		}
 	case key.Matches(k, m.keys.history) && m.d.History != nil:
 		return m.openHistory()
+	case key.Matches(k, m.keys.report) && m.d.Report != nil:
+		return m.openReport()
 	case m.focus.page(): // the keys below are about the selected check, which is not on screen
 	case key.Matches(k, m.keys.refresh):
 		return m.refreshSelected()

@@ -61,6 +61,8 @@ func (m *Model) wheel(at tea.Mouse) {
 	case m.overlay != noOverlay:
 	case m.focus == focusHistory:
 		m.hist.scroll.scroll(n, m.historyRoom())
+	case m.focus == focusReport:
+		m.report.scroll.scroll(n, l.detail.Dy())
 	case p.In(l.list):
 		m.tree.wheel(n, l.list.Dy())
 	case p.In(l.detail):

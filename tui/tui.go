@@ -32,10 +32,11 @@ const (
 	focusDetail
 	focusNext
 	focusHistory
+	focusReport
 )
 
 // page reports whether a pane takes the place of all others while it has the keys.
-func (f focus) page() bool { return f == focusHistory }
+func (f focus) page() bool { return f == focusHistory || f == focusReport }
 
 type overlay uint8
 
@@ -70,6 +71,7 @@ type Model struct {
 	right   focus // what the right pane shows: focusDetail or focusNext
 	pane    scroller
 	hist    historyPage
+	report  reportPage
 	overlay overlay
 	help    scroller
 
@@ -127,6 +129,8 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.takePast(msg)
 	case historyMsg:
 		m.takeHistory(msg)
+	case reportMsg:
+		m.takeReport(msg)
 	case stripMsg:
 		m.takeStrip(msg)
 	case switchesMsg:
@@ -162,11 +166,14 @@ func (m *Model) takeList(msg listMsg) tea.Cmd {
 	}
 	first := !m.have
 	m.list, m.have = msg.list, true
-	before := m.board.Percent
+	before, counts := m.board.Percent, m.board.Counts
 	m.assess(msg.now)
 	cmds := []tea.Cmd{m.nextList(), m.answered()}
 	if !first && before != m.board.Percent {
 		cmds = append(cmds, m.readPast())
+	}
+	if m.focus == focusReport && (before != m.board.Percent || !maps.Equal(counts, m.board.Counts)) {
+		cmds = append(cmds, m.readReport())
 	}
 	return tea.Batch(cmds...)
 }
@@ -266,6 +273,8 @@ func (m *Model) reflow() {
 	}
 	if pane := m.layout.detail; m.focus == focusHistory {
 		m.layHistory(pane.Dx(), pane.Dy())
+	} else if m.focus == focusReport {
+		m.layReport(pane.Dx(), pane.Dy())
 	} else if !pane.Empty() {
 		m.pane.set(m.paneLines(pane.Dx()-m.paneInset()), pane.Dy())
 	}

@@ -60,7 +60,7 @@ func (g *guarded) Strip(ctx context.Context, id probes.ID, n int) ([]probes.Stat
 func (g *guarded) deps() Deps {
 	var toggled []string
 	return Deps{
-		Feed: g, History: g, Demo: switches(&toggled),
+		Feed: g, History: g, Report: func(context.Context) (string, error) { g.call("Report"); return someReport, nil }, Demo: switches(&toggled),
 		Refresh: func(ids ...probes.ID) { g.call("Refresh"); g.asked = append(g.asked, ids) },
 		Now:     func() time.Time { g.call("Now"); return noon() },
 		Copy: func(s string) tea.Cmd { // builds a command; what it does happens later

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/254carbon/gonogo/internal/platform"
 	"github.com/254carbon/gonogo/internal/profile"
+	"github.com/254carbon/gonogo/internal/report"
 	"github.com/254carbon/gonogo/internal/state"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/all"
@@ -71,7 +73,7 @@ func (s *session) show(ctx context.Context) error {
 	defer feed.Close()
 
 	model := tui.New(ctx, tui.Deps{
-		Feed: feed, Refresh: poller.Refresh, Now: s.now, History: s.pastOf(poller), Theme: s.themeOptions(), Mode: s.mode(),
+		Feed: feed, Refresh: poller.Refresh, Now: s.now, History: s.pastOf(poller), Report: s.preview(poller), Theme: s.themeOptions(), Mode: s.mode(),
 		Notices: notices.out, Demo: s.demoControls(poller),
 	})
 	program := tea.NewProgram(model, s.programOptions(ctx)...)
@@ -204,6 +206,7 @@ func (s *session) reload(ctx context.Context, poller *probes.Poller, n *notices)
 			return
 		}
 		current = next
+		s.polled.Store(next)
 		refuse(nil)
 	}
 	profile.Watch(ctx, s.opts.profile, current.Digest, all.Kinds(), take, refuse)
@@ -283,6 +286,20 @@ const stripWindow = 24 * time.Hour
 
 func (p past) Strip(ctx context.Context, id probes.ID, n int) ([]probes.Status, error) {
 	return p.store.Strip(ctx, id, p.now(), stripWindow, n)
+}
+
+// preview writes the report of what is known now; unlike `gonogo report` it asks nobody, and is no report that the next one is compared with.
+func (s *session) preview(poller *probes.Poller) func(context.Context) (string, error) {
+	measured := s.measured(s.profile) // while nothing reloads
+	return func(ctx context.Context) (string, error) {
+		if p := s.polled.Load(); p != nil {
+			measured.Digest = p.Digest
+		}
+		a := poller.Checklist().Assess(s.now())
+		var text strings.Builder
+		err := report.WriteStatusMarkdown(&text, report.NewStatus(a, report.StatusMeta{At: s.now(), Before: s.before(ctx, a), Measured: measured}))
+		return text.String(), err
+	}
 }
 
 // demoControls are the switches of the simulated platform.

@@ -112,7 +112,7 @@ func writeReport(ctx context.Context, o *options, f reportFlags) error {
 		return exitError{code: 130, err: fmt.Errorf("interrupted before every check was asked")}
 	}
 	s.record(a)
-	status := report.NewStatus(a, report.StatusMeta{At: at, Before: s.before(ctx, a), Measured: s.measured(), Run: f.run})
+	status := report.NewStatus(a, report.StatusMeta{At: at, Before: s.before(ctx, a), Measured: s.measured(s.profile), Run: f.run})
 	var text bytes.Buffer
 	if err := reportForms[f.form](&text, status); err != nil {
 		return err
@@ -148,8 +148,8 @@ func deliver(o *options, file string, text []byte) error {
 }
 
 // measured says how the report came about.
-func (s *session) measured() report.Measured {
-	m := report.Measured{Profile: probes.Clean(s.profile.Name, 200), Digest: s.profile.Digest, Version: versionText()}
+func (s *session) measured(p *profile.Profile) report.Measured {
+	m := report.Measured{Profile: probes.Clean(p.Name, 200), Digest: p.Digest, Version: versionText()}
 	if _, builtin := profile.BuiltinSource(s.opts.profile); builtin {
 		m.Profile += " (built in)"
 	}

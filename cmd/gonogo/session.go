@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/254carbon/gonogo/internal/platform"
@@ -27,9 +28,10 @@ type session struct {
 	sim             *sim.Sim // nil on a real platform
 	list            probes.Checklist
 	checks          []probes.Check
-	store           *state.Store // nil if the history cannot be kept
-	noHistory       error        // why not
-	notices         []string     // what the person should know: no history, no cluster
+	store           *state.Store                    // nil if the history cannot be kept
+	noHistory       error                           // why not
+	polled          atomic.Pointer[profile.Profile] // the one that a board went on to after a reload; nil for profile
+	notices         []string                        // what the person should know: no history, no cluster
 	now             func() time.Time
 	log             *slog.Logger
 	closers         []func() error
