@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -128,7 +129,7 @@ func mdText(text string) string {
 	runes := []rune(probes.Clean(text, maxText))
 	var b strings.Builder
 	word := func(n int) bool {
-		return n >= 0 && n < len(runes) && (runes[n] == '_' || runes[n] >= '0' && runes[n] <= '9' || runes[n] >= 'A' && runes[n] <= 'Z' || runes[n] >= 'a' && runes[n] <= 'z' || runes[n] > 0x7f)
+		return n >= 0 && n < len(runes) && (unicode.IsLetter(runes[n]) || unicode.IsDigit(runes[n]))
 	}
 	for n, r := range runes {
 		switch {

@@ -199,6 +199,7 @@ type Measured struct {
 	Cluster   string `json:"cluster"`
 	Simulated string `json:"simulated" jsonschema:"description=scenario of the simulated platform; empty for a real one"`
 	Version   string `json:"version" jsonschema:"description=of gonogo"`
+	Polled    bool   `json:"polled" jsonschema:"description=whether the answers are those that a board had; else every check was asked for the report"`
 	Checks    int    `json:"checks"`
 }
 

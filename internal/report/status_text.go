@@ -55,6 +55,9 @@ func (s Status) EvidenceText() string {
 	if len(s.Completed) == 0 {
 		return "No component is complete."
 	}
+	if s.Measured.Polled {
+		return "The answers are those that the board has. Where a source confirmed one more than a minute ago, the age stands beside it."
+	}
 	return "Each check below was asked for this report. Where its source confirmed the answer more than a minute before, the age stands beside it."
 }
 
@@ -285,8 +288,11 @@ func (s Status) Ways() []string {
 	} else {
 		lines = append(lines, "Cluster: "+m.Cluster)
 	}
-	return append(lines,
-		fmt.Sprintf("Asked: %s, once each, for this report, on %s", count(m.Checks, "check"), moment(s.TakenAt)),
+	asked := fmt.Sprintf("Asked: %s, once each, for this report, on %s", count(m.Checks, "check"), moment(s.TakenAt))
+	if m.Polled {
+		asked = fmt.Sprintf("Asked: %s, by the board, as often as the profile says; as they stood on %s", count(m.Checks, "check"), moment(s.TakenAt))
+	}
+	return append(lines, asked,
 		"Rules: what fails, is blocked or could not be measured earns nothing; percentages are rounded down; GO needs every gate and the threshold",
 		"Estimates: from the profile, in hours and days of work",
 		"Written by gonogo "+m.Version+" from the answers alone",
