@@ -27,14 +27,14 @@ func (s *Sim) Checkout() (string, error) {
 	if f.dir != "" || f.err != nil {
 		return f.dir, f.err
 	}
-	if f.dir, f.lent, f.err = makeFolder(s.dir); f.err != nil {
+	if f.dir, f.lent, f.err = makeFolder(s.dir, checkout.Options{AsFound: s.scenario == AsFound}); f.err != nil {
 		f.err = fmt.Errorf("making the checkout of the simulated platform: %w", f.err)
 	}
 	return f.dir, f.err
 }
 
 // makeFolder makes the checkout within a folder, unless it is there already, whole or not at all.
-func makeFolder(within string) (dir string, lent bool, err error) {
+func makeFolder(within string, o checkout.Options) (dir string, lent bool, err error) {
 	if within != "" {
 		dir = filepath.Join(within, "checkout-"+checkout.Version())
 		if _, err := os.Stat(dir); err == nil {
@@ -48,7 +48,7 @@ func makeFolder(within string) (dir string, lent bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	if err := checkout.Make(made, Epoch, checkout.Options{}); err != nil {
+	if err := checkout.Make(made, Epoch, o); err != nil {
 		return "", false, errors.Join(err, os.RemoveAll(made))
 	}
 	if within == "" {

@@ -35,10 +35,11 @@ import (
 const (
 	Documented = "documented" // what the status document claims
 	Ready      = "ready"      // everything done
+	AsFound    = "as-found"   // what the evidence of the same day shows
 )
 
 // Scenarios lists them.
-func Scenarios() []string { return []string{Documented, Ready} }
+func Scenarios() []string { return []string{Documented, Ready, AsFound} }
 
 // Connections lists the connections that faults can be switched on for.
 func Connections() []string {
@@ -151,8 +152,11 @@ func (s *Sim) populate(reset bool) error {
 	s.Observability = observability.Platform(s.Now, s.Prometheus)
 	s.answers = &answers{ready: s.scenario == Ready, done: map[string]bool{}}
 	harborState, cloudflareState := harbor.Documented(now, s.accounts), cloudflare.Documented(now, s.tokens)
-	if s.scenario == Ready {
+	switch s.scenario {
+	case Ready:
 		harborState, cloudflareState = harbor.Ready(now, s.accounts), cloudflare.Ready(now, s.tokens)
+	case AsFound:
+		harborState = harbor.AsFound(now, s.accounts)
 	}
 	s.Harbor = harbor.New(harborState, harbor.Options{Now: s.Now, Registry: oci.NewRegistry()})
 	s.Cloudflare = cloudflare.New(cloudflareState, cloudflare.Options{Now: s.Now})
@@ -203,6 +207,13 @@ func (s *Sim) listen() error {
 		servers[name] = &host{"upstream", upstream}
 		if err := s.Certificates.program(name); err != nil {
 			return err
+		}
+	}
+	if s.scenario == AsFound { // the issuer called letsencrypt-prod signed by itself; the doors of the services stand open behind the edge's own
+		for _, label := range []string{"", "www.", "portal.", "mlflow.", "spark-history."} {
+			if err := s.Certificates.Set(label+cloudflare.Domain, Certificate{Alone: true, Issuer: "254Carbon"}); err != nil {
+				return err
+			}
 		}
 	}
 	var err error
@@ -257,7 +268,9 @@ func (s *Sim) Profile(p *profile.Profile) *profile.Profile {
 	}
 	own := *p.Locked(digests)
 	own.Connections.Checkout = &profile.Checkout{Path: checkout.Name}
-	own.Connections.Prometheus = &profile.Prometheus{URL: "https://" + prometheusHost}
+	if s.scenario != AsFound { // where it is asked for at its Service, and nothing runs behind that
+		own.Connections.Prometheus = &profile.Prometheus{URL: "https://" + prometheusHost}
+	}
 	return &own
 }
 

@@ -23,15 +23,20 @@ func (p guardPart) reads() []schema.GroupVersionResource {
 }
 
 func (p guardPart) ask(ctx context.Context, r *reader, f *findings) error {
-	guarded := 0
 	var namespaces []string
+	for _, w := range p {
+		if !slices.Contains(namespaces, w.Namespace) {
+			namespaces = append(namespaces, w.Namespace)
+		}
+	}
+	if err := (quotaPart{&Scope{Namespaces: namespaces}}).ask(ctx, r, f); err != nil { // first, as it is about all of them
+		return err
+	}
+	guarded := 0
 	for _, w := range p {
 		roll, request, err := r.workload(ctx, w)
 		if err != nil {
 			return err
-		}
-		if !slices.Contains(namespaces, w.Namespace) {
-			namespaces = append(namespaces, w.Namespace)
 		}
 		e := probes.Evidence{Subject: w.String(), Want: "kept apart, one disruption budget that allows a disruption, room for a pod more"}.From(request)
 		var faults []string
@@ -50,7 +55,7 @@ func (p guardPart) ask(ctx context.Context, r *reader, f *findings) error {
 		f.add(e, fault)
 	}
 	f.good = append(f.good, fmt.Sprintf("%d of %s guarded", guarded, plural(len(p), "workload")))
-	return quotaPart{&Scope{Namespaces: namespaces}}.ask(ctx, r, f)
+	return nil
 }
 
 // judge judges one workload that exists. The faults follow its name.
@@ -141,6 +146,9 @@ func (r *reader) guard(ctx context.Context, w WorkloadRef, pods []*Pod, t *corev
 			idle = append(idle, b)
 		}
 	}
+	slices.SortStableFunc(idle, func(a, b *policyv1.PodDisruptionBudget) int { // the one that is called after the workload first
+		return one(strings.HasPrefix(b.Name, w.Name)) - one(strings.HasPrefix(a.Name, w.Name))
+	})
 	switch {
 	case len(own) > 1:
 		return "", fmt.Sprintf("is selected by %d disruption budgets (%s), which makes every eviction fail", len(own), budgetNames(own)), nil

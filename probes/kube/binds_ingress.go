@@ -80,7 +80,6 @@ func (p *IngressPart) ask(ctx context.Context, r *reader, f *findings) error {
 		}
 		e.Got = got
 		if fault != "" {
-			e.Got = fault
 			fault = hostName(host) + ": " + fault
 		}
 		f.add(e, fault)
@@ -100,7 +99,7 @@ func hostName(host string) string {
 	return host
 }
 
-// follow judges one host. Where not all Ingresses could be seen, one that was not is not missing.
+// follow judges one host: what was found, and what of it is wrong. Where not all Ingresses could be seen, one that was not is not missing.
 func (p *IngressPart) follow(ctx context.Context, r *reader, host string, by map[string][]owner, note string) (got, fault string, err error) {
 	own := by[strings.ToLower(host)]
 	if len(own) == 0 {
@@ -112,18 +111,20 @@ func (p *IngressPart) follow(ctx context.Context, r *reader, host string, by map
 	case len(own) == 0 && note != "":
 		return "", "", fmt.Errorf("looking for the Ingress of %s: %s", host, note)
 	case len(own) == 0:
-		return "", "no Ingress has this host", nil
+		return "no Ingress has this host", "no Ingress has this host", nil
 	}
 	if twice := contested(own); twice != "" {
-		return "", twice, nil
+		return twice, twice, nil
 	}
 	var words []string
 	for _, o := range own {
 		if fault, err := r.classFault(ctx, o.ingress); fault != "" || err != nil {
-			return "", fmt.Sprintf("ingress %s %s", o, fault), err
+			fault = fmt.Sprintf("ingress %s %s", o, fault)
+			return fault, fault, err
 		}
 		if len(o.paths) == 0 {
-			return "", fmt.Sprintf("ingress %s leads nowhere: it has no path", o), nil
+			fault := fmt.Sprintf("ingress %s leads nowhere: it has no path", o)
+			return fault, fault, nil
 		}
 		for _, path := range o.paths {
 			got, fault, err := r.backend(ctx, o.ingress.Namespace, path.Backend)
@@ -131,7 +132,7 @@ func (p *IngressPart) follow(ctx context.Context, r *reader, host string, by map
 				return "", "", err
 			}
 			if fault != "" {
-				return "", fmt.Sprintf("ingress %s%s leads nowhere: %s", o, beyondRoot(path.Path), fault), nil
+				return fmt.Sprintf("ingress %s%s leads nowhere: %s", o, beyondRoot(path.Path), fault), fault, nil
 			}
 			words = append(words, fmt.Sprintf("ingress %s%s leads to %s", o, beyondRoot(path.Path), got))
 		}

@@ -105,7 +105,7 @@ endpoints: [{addresses: [10.0.0.9]}]`
 		Hanging: func(*testing.T) probes.Probe { return kube.NewBinds(kubefake.New().Hang(), params) },
 		Worlds: []probetest.World{
 			fails("nothing there", []string{"trino.example.com: no Ingress has this host"}, removeKind("Ingress")),
-			fails("the service is not there", []string{"trino-ingress leads nowhere", "service data-platform/trino-coordinator does not exist"}, edit("Ingress", "trino-ingress", names("trino-coordinator"))),
+			fails("the service is not there", []string{"trino.example.com: service data-platform/trino-coordinator does not exist"}, edit("Ingress", "trino-ingress", names("trino-coordinator"))),
 			fails("the service is in another namespace", []string{"service data-platform/trino does not exist"}, edit("Service", "trino", set("other", "metadata", "namespace"))),
 			fails("no such port", []string{"has no port web (it has http, metrics)"}, edit("Ingress", "trino-ingress", port(object{"name": "web"}))),
 			fails("no such number", []string{"has no port 80 "}, edit("Ingress", "trino-ingress", port(object{"number": int64(80)}))),

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -80,6 +81,7 @@ func (p *rbacProbe) Observe(ctx context.Context) (probes.Observation, error) {
 	for _, b := range bindings.Items {
 		p.admins(f, b, all.of(b), bindings.Request)
 	}
+	wild := map[string][]string{} // undeclared roles by the API groups in which they allow everything
 	for _, o := range roles.Items {
 		if !used[o] || o.builtIn() {
 			continue
@@ -96,7 +98,15 @@ func (p *rbacProbe) Observe(ctx context.Context) (probes.Observation, error) {
 			f.add(e, "")
 			continue
 		}
-		f.add(e, o.String()+" allows every verb on every resource of "+groups)
+		e.Wanting = true
+		f.wanting, wild[groups] = append(f.wanting, e), append(wild[groups], o.String())
+	}
+	for _, groups := range slices.Sorted(maps.Keys(wild)) {
+		if names := wild[groups]; len(names) == 1 {
+			f.faults = append(f.faults, names[0]+" allows every verb on every resource of "+groups)
+		} else {
+			f.faults = append(f.faults, fmt.Sprintf("%d roles allow every verb on every resource of %s: %s", len(names), groups, enumerate(names)))
+		}
 	}
 	f.good = []string{fmt.Sprintf("no cluster-admin beyond those declared in %s, no undeclared wildcard in %s%s",
 		plural(len(bindings.Items), "binding"), plural(len(roles.Items), "role"), noted(bindings.Note))}

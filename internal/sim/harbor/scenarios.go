@@ -60,6 +60,15 @@ func Documented(now time.Time, accounts Accounts) State {
 	return s
 }
 
+// AsFound is the state that the evidence of the same day shows: projects and a robot that works, not one artifact, and /v2/ at the host
+// leading to the registry behind Harbor, where nobody's password is known.
+func AsFound(now time.Time, accounts Accounts) State {
+	s := Documented(now, accounts)
+	s.Robot(PlatformRobot).Secret = accounts.Platform.Password
+	s.InternalDoor = true
+	return s
+}
+
 // Ready is the state in which every claim about Harbor's doors and credentials holds.
 func Ready(now time.Time, accounts Accounts) State {
 	s := State{Version: "v2.16.0-c50c7ddd", NextID: 1}

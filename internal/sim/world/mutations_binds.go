@@ -26,7 +26,7 @@ func doorMutations() []Mutation {
 		bad("ingress-gone", "Trino's Ingress was deleted", func(c *changer) { c.remove(ingresses, dp, "trino-ingress") }, fails(check, "trino.254carbon.com: no Ingress")),
 		bad("ingress-service-missing", "Trino's Ingress names a Service that is not there", func(c *changer) {
 			c.edit(ingresses, dp, "trino-ingress", func(in object) { backendOf(in)["name"] = "trino-web" })
-		}, fails(check, "data-platform/trino-ingress leads nowhere", "service data-platform/trino-web does not exist")),
+		}, fails(check, "trino.254carbon.com: service data-platform/trino-web does not exist")),
 		bad("ingress-port-missing", "Grafana's Ingress names a port that its Service does not have", func(c *changer) {
 			c.edit(ingresses, "monitoring", "grafana-ingress", func(in object) { backendOf(in)["port"] = object{"number": 80} })
 		}, fails(check, "grafana.254carbon.com", "no port 80 (it has http)")),

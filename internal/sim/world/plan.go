@@ -2,12 +2,13 @@ package world
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// clusterAge is how old the cluster of every scenario is.
+// clusterAge is how old the cluster is, of every scenario but as-found.
 const clusterAge = 40 * 24 * time.Hour
 
 // plan is a scenario at a time.
@@ -18,12 +19,10 @@ type plan struct {
 }
 
 func planOf(scenario Scenario, now time.Time) (*plan, error) {
-	switch scenario {
-	case Documented, Ready:
-	default:
+	if !slices.Contains(Scenarios(), scenario) {
 		return nil, fmt.Errorf("unknown scenario %q", scenario)
 	}
-	return &plan{scenario: scenario, now: now, built: now.Add(-clusterAge).Truncate(time.Hour)}, nil
+	return &plan{scenario: scenario, now: now, built: scenario.built(now)}, nil
 }
 
 func (p *plan) ready() bool { return p.scenario == Ready }

@@ -31,10 +31,20 @@ type Scenario string
 const (
 	Documented Scenario = "documented" // what the status document of 20 October 2025 claims
 	Ready      Scenario = "ready"      // what it would take to be ready
+	AsFound    Scenario = "as-found"   // what the evidence of the same day shows
 )
 
+// built is when the cluster was made.
+func (s Scenario) built(now time.Time) time.Time {
+	age := clusterAge
+	if s == AsFound {
+		age = foundAge
+	}
+	return now.Add(-age).Truncate(time.Hour)
+}
+
 // Scenarios lists them.
-func Scenarios() []Scenario { return []Scenario{Documented, Ready} }
+func Scenarios() []Scenario { return []Scenario{Documented, Ready, AsFound} }
 
 // Seed fills an empty store with a scenario as it is at that time, consequences included.
 func Seed(s Store, scenario Scenario, now time.Time) error {
@@ -47,8 +57,11 @@ func Seed(s Store, scenario Scenario, now time.Time) error {
 			return fmt.Errorf("seeding %s %s: %w", o["kind"], nameOf(o), err)
 		}
 	}
-	built := now.Add(-clusterAge).Truncate(time.Hour)
-	return (&controllers{store: s, now: now, since: built}).tick()
+	err = (&controllers{store: s, now: now, since: scenario.built(now)}).tick()
+	if err == nil && scenario == AsFound {
+		err = breakDown(s, now)
+	}
+	return err
 }
 
 // Objects returns what an operator would have put into the cluster: no pods of workloads, no endpoints, no statuses that a controller
@@ -64,6 +77,9 @@ func Objects(scenario Scenario, now time.Time) ([]map[string]any, error) {
 		p.certificates, p.velero, p.volumes, p.proved,
 	} {
 		all = append(all, part()...)
+	}
+	if scenario == AsFound {
+		all = p.found(all)
 	}
 	for _, o := range all {
 		if m := sub(o, "metadata"); m["creationTimestamp"] == nil {
