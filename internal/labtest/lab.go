@@ -46,6 +46,8 @@ type Options struct {
 	Routing string
 	// Postgres starts a PostgreSQL primary and a standby that streams from it.
 	Postgres bool
+	// Registry starts a registry of images.
+	Registry bool
 }
 
 // Lab is a set of running servers. Its methods are safe for concurrent use, and
@@ -66,6 +68,7 @@ type Lab struct {
 	prometheus   string
 	alertmanager string
 	postgres     *Postgres
+	registry     *Registry
 
 	mu        sync.Mutex
 	processes []*process
@@ -130,6 +133,7 @@ func (l *Lab) start(ctx context.Context, o Options) error {
 		{o.Alertmanager, func(ctx context.Context) error { return l.startAlertmanager(ctx, o.Routing) }},
 		{o.Prometheus, func(ctx context.Context) error { return l.startPrometheus(ctx, o.Scrape, o.Rules) }},
 		{o.Postgres, l.startPostgres},
+		{o.Registry, l.startRegistry},
 	}
 	for _, part := range parts {
 		if !part.wanted {

@@ -105,6 +105,7 @@ flock -n 9 || { say "another build is running, waiting for it" && flock 9; }
 
 debian prometheus prometheus
 debian prometheus-alertmanager prometheus-alertmanager
+debian docker-registry docker-registry
 debian '/usr/lib/postgresql/*/bin/initdb' postgresql
 debian chromium chromium
 if [[ ! -e $dir/complete ]]; then
