@@ -183,6 +183,9 @@ func settle(id ID, obs Observation, err error) Result {
 		default:
 			err = fmt.Errorf("the probe answered %s, which is not an answer", obs.Status)
 		}
+		if err == nil && obs.Word != "" && (obs.Status == Pass || obs.Status == Warn && 2*obs.Ratio.Num > obs.Ratio.Den) {
+			err = fmt.Errorf("the probe takes a person's word for more than half")
+		}
 	}
 	if err != nil {
 		result.Err = safely(err)
@@ -193,7 +196,7 @@ func settle(id ID, obs Observation, err error) Result {
 	if obs.Summary == "" {
 		obs.Summary = obs.Status.String()
 	}
-	obs.Evidence = safeEvidence(obs.Evidence)
+	obs.Evidence, obs.Word = safeEvidence(obs.Evidence), Clean(obs.Word, maxSummary)
 	result.Observation = obs
 	if obs.Status == Fail {
 		result.Failures = 1

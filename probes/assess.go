@@ -56,6 +56,7 @@ type Item struct {
 	Failures  int       // failures or errors in a row
 	Trouble   string    // newest failure that does not stand (yet)
 	BlockedBy []ID      // the blockers that do not pass, for a blocked check
+	Word      string    // whose word the points rest on, if they were not measured
 	Waiver    *Waiver   // the waiver that covers an unsatisfied gate, while it is valid
 	blind     bool      // could not be measured: counts as passing for the upper end of the score
 	measured  bool      // for a gate that is not satisfied: was measured wanting, and not measured otherwise since
@@ -104,6 +105,7 @@ type Assessment struct {
 	Components []ComponentScore
 	Next       []Step
 	Blocked    []Item
+	Waivers    []Waiver // all there are, the profile's first, whether they hold and are needed or not
 	Remaining  Effort
 }
 
@@ -132,7 +134,7 @@ func (a Assessment) Item(id ID) (Item, bool) {
 func (l Checklist) Assess(now time.Time) Assessment {
 	o := l.outline
 	a := Assessment{
-		At: now, Outline: o, Counts: map[Status]int{},
+		At: now, Outline: o, Counts: map[Status]int{}, Waivers: append(o.Waivers[:len(o.Waivers):len(o.Waivers)], l.waivers...),
 		Earned: new(big.Rat), High: new(big.Rat), Possible: new(big.Rat),
 	}
 	stand := l.effectives(now)
@@ -170,7 +172,7 @@ func (l Checklist) item(i int, stand []effective, now time.Time) Item {
 	case Pass:
 		item.Ratio.SetInt64(1)
 	case Warn:
-		item.Ratio = s.Last.Ratio.rat()
+		item.Ratio, item.Word = s.Last.Ratio.rat(), s.Last.Word
 	case Fail:
 		item.Error = s.Trouble
 	case NotApplicable:
@@ -198,18 +200,20 @@ func (l Checklist) item(i int, stand []effective, now time.Time) Item {
 			item.Summary = "first answer, being confirmed: " + s.Trouble
 		}
 	}
-	item.Waiver = l.outline.waiver(item, now)
+	item.Waiver = l.waiver(item, now)
 	return item
 }
 
 // waiver returns the waiver that covers an item now, if it needs one.
-func (o *Outline) waiver(item Item, now time.Time) *Waiver {
+func (l Checklist) waiver(item Item, now time.Time) *Waiver {
 	if !item.Spec.Gate || item.Status == Pass || item.Status == NotApplicable {
 		return nil
 	}
-	for i, w := range o.Waivers {
-		if w.Check == item.Spec.ID && now.Before(w.Expires) {
-			return &o.Waivers[i]
+	for _, given := range [][]Waiver{l.outline.Waivers, l.waivers} {
+		for i, w := range given {
+			if w.Check == item.Spec.ID && now.Before(w.Expires) {
+				return &given[i]
+			}
 		}
 	}
 	return nil

@@ -82,6 +82,7 @@ type Checklist struct {
 	outline   *Outline
 	standings []Standing // one per spec, same order
 	index     map[ID]int
+	waivers   []Waiver // besides the outline's
 }
 
 // NewChecklist returns a checklist in which nothing was asked yet, or the faults of the outline.
@@ -136,12 +137,19 @@ func (l Checklist) WithPrior(prior map[ID]Prior) Checklist {
 	return l
 }
 
+// WithWaivers returns the checklist with these waivers besides the outline's, in the place of those that were given before.
+func (l Checklist) WithWaivers(given []Waiver) Checklist {
+	l.waivers = append([]Waiver(nil), given...)
+	return l
+}
+
 // Over returns a checklist of a new outline that keeps the standings of the checks whose probe and claim are the same in both.
 func (l Checklist) Over(o *Outline, same func(ID) bool) (Checklist, error) {
 	next, err := NewChecklist(o)
 	if err != nil {
 		return Checklist{}, err
 	}
+	next.waivers = l.waivers
 	for id, i := range next.index {
 		if old, ok := l.index[id]; ok && same(id) {
 			next.standings[i] = l.standings[old]

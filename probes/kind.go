@@ -131,3 +131,9 @@ func (k KindInfo) ConnectionsOf(params any) []string {
 	}
 	return k.Connections()
 }
+
+// Attestable is what the parameters of a kind implement if a person's word can count for its checks: where no probe can see. Attests says
+// what the word is about, nothing if with these parameters it counts for nothing.
+type Attestable interface {
+	Attests() string
+}

@@ -32,6 +32,19 @@ type Waiver struct {
 	Owner   string
 	Reason  string
 	Expires time.Time // the first moment at which it no longer holds
+	Where   string    // where it was given, if not in the profile: "in the evidence record"
+}
+
+// Until is the end of the waiver for people: its last day if it ends with one.
+func (w Waiver) Until() string { return Until(w.Expires) }
+
+// Until writes a moment until which something holds: the day that it holds to the end of, or else the minute.
+func Until(end time.Time) string {
+	end = end.UTC()
+	if end.Truncate(24 * time.Hour).Equal(end) {
+		return end.AddDate(0, 0, -1).Format("2006-01-02")
+	}
+	return end.Format("2006-01-02 15:04Z")
 }
 
 // Outline is what a profile declares, apart from how it is asked: the fixed side of a checklist. It must not change after it was given

@@ -3,6 +3,7 @@ package probes
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -26,6 +27,7 @@ type Poller struct {
 	wanted  map[ID]bool   // to ask at once, asked for from outside
 	woken   map[ID]bool   // to ask soon, because a watch says that something changed
 	pending *replacement  // a new profile, not taken over yet
+	waivers *[]Waiver     // besides the profile's, as they were last given; nil if nobody gave any
 	jobs    map[ID]*job   // owned by Run
 	order   []ID          // owned by Run
 	answers chan answered // owned by Run
@@ -129,6 +131,17 @@ func (p *Poller) Replace(list Checklist, checks []Check) {
 	p.poke()
 }
 
+// SetWaivers says which waivers there are besides the profile's. It never blocks.
+func (p *Poller) SetWaivers(given []Waiver) {
+	p.mu.Lock()
+	same := p.waivers != nil && slices.Equal(*p.waivers, given)
+	p.waivers = &given
+	p.mu.Unlock()
+	if !same {
+		p.poke()
+	}
+}
+
 // Run polls until ctx ends and returns when nothing it started is under way any more, but for probes that ignore their deadline.
 func (p *Poller) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
@@ -159,11 +172,15 @@ func (p *Poller) Run(ctx context.Context) {
 // takeOver installs a new profile if there is one.
 func (p *Poller) takeOver() {
 	p.mu.Lock()
-	next := p.pending
+	next, waivers := p.pending, p.waivers
 	p.pending = nil
 	p.mu.Unlock()
 	if next == nil {
+		p.takeWaivers(waivers)
 		return
+	}
+	if waivers != nil {
+		next.list = next.list.WithWaivers(*waivers)
 	}
 	for _, j := range p.jobs {
 		j.retired = true
@@ -183,6 +200,13 @@ func (p *Poller) takeOver() {
 		p.order = append(p.order, c.Spec.ID)
 	}
 	p.hub.publish(next.list)
+}
+
+// takeWaivers publishes the checklist with the waivers that were given since.
+func (p *Poller) takeWaivers(given *[]Waiver) {
+	if list, _ := p.hub.latest(); given != nil && !slices.Equal(*given, list.waivers) {
+		p.hub.publish(list.WithWaivers(*given))
+	}
 }
 
 // takeWishes moves up what was asked for from outside.

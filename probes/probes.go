@@ -107,6 +107,9 @@ type Observation struct {
 	// Confirmed is when the source last confirmed what is said here: for a watch its last event or bookmark, for a metric its sample.
 	// Zero means the moment of asking.
 	Confirmed time.Time
+	// Word is whose word the answer rests on, and until when ("ana until 2026-01-31"); empty for what was measured. A word never earns more
+	// than half.
+	Word string
 }
 
 // Probe asks one live system one question, reading only.

@@ -80,6 +80,7 @@ func (s *session) show(ctx context.Context) error {
 	crash := &crashes{kill: program.Kill}
 	work.Go(func() { crash.guard(func() { poller.Run(ctx) }) })
 	work.Go(func() { crash.guard(func() { notices.run(ctx) }) })
+	work.Go(func() { crash.guard(func() { s.followWaivers(ctx, poller) }) })
 	work.Go(func() { crash.guard(func() { s.reload(ctx, poller, notices) }) })
 
 	err := s.draw(program)
@@ -237,6 +238,8 @@ func (s *session) swap(current, next *profile.Profile, poller *probes.Poller) er
 	unused := over
 	if err == nil {
 		unused, s.platform = s.platform, over
+		over.Declare(next)
+		s.evidence.Store(over.Evidence)
 	}
 	if unused != s.platform {
 		unused.Close() // what is still being asked over it ends; nobody waits for those answers

@@ -132,11 +132,20 @@ func (s *session) chosen(words []string) (map[probes.ID]bool, error) {
 	for _, word := range words {
 		id := probes.ID(strings.TrimSpace(word))
 		if _, ok := s.list.Standing(id); !ok {
-			return nil, fmt.Errorf("there is no check %q in profile %s; `gonogo check -v` lists them", id, s.profile.Name)
+			return nil, s.noSuchCheck(word)
 		}
 		chosen[id] = true
 	}
 	return chosen, nil
+}
+
+// noSuchCheck refuses a word that is no check, and says which one may have been meant.
+func (s *session) noSuchCheck(word string) error {
+	hint := "`gonogo check -v` lists them"
+	if similar := s.profile.Similar(word); similar != "" {
+		hint = fmt.Sprintf("did you mean %s?", similar)
+	}
+	return fmt.Errorf("there is no check %q in profile %s; %s", strings.TrimSpace(word), s.profile.Name, hint)
 }
 
 // sweep asks the chosen checks, and those that block them, once.
@@ -152,7 +161,10 @@ func (s *session) sweep(ctx context.Context, only map[probes.ID]bool) (probes.As
 		checks = slices.DeleteFunc(slices.Clone(checks), func(c probes.Check) bool { return !needed[c.Spec.ID] })
 	}
 	progress := s.progress(len(checks))
+	waived := make(chan []probes.Waiver, 1)
+	go func() { waived <- s.recordedWaivers(ctx, checks) }()
 	list := probes.Sweep(ctx, s.list, checks, probes.SweepOptions{Now: s.now, Progress: progress.show})
+	list = list.WithWaivers(<-waived)
 	progress.clear()
 	return list.Assess(s.now()), time.Since(began)
 }

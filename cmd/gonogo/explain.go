@@ -53,5 +53,8 @@ func explain(ctx context.Context, o *options, what string) error {
 		return report.WriteScore(o.out, a, o.style())
 	}
 	item, _ := a.Item(probes.ID(strings.TrimSpace(what)))
-	return report.WriteCheck(o.out, a, item, o.style())
+	if err := report.WriteCheck(o.out, a, item, o.style()); err != nil {
+		return err
+	}
+	return s.explainWords(ctx, item)
 }

@@ -31,6 +31,7 @@ type options struct {
 	theme      string
 	ascii      bool
 	stateDir   string
+	checkout   string // in the place of the profile's
 	logFile    string
 	verbose    bool
 	still      bool // the simulated platform's clock stands still
@@ -81,6 +82,7 @@ func newRoot(name string, s streams) *cobra.Command {
 	})
 	o.flags(root)
 	root.AddCommand(newCheck(o), newReport(o), newExplain(o), newHistory(o), newDiff(o), newDoctor(o), newProfile(o), newVersion(o))
+	root.AddCommand(newWaive(o), newAttest(o))
 	root.InitDefaultCompletionCmd()
 	return root
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/254carbon/gonogo/internal/platform"
+	ledger "github.com/254carbon/gonogo/internal/platform/record"
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/internal/sim"
 	"github.com/254carbon/gonogo/internal/state"
@@ -28,6 +29,7 @@ type session struct {
 	sim             *sim.Sim // nil on a real platform
 	list            probes.Checklist
 	checks          []probes.Check
+	evidence        atomic.Pointer[ledger.Record]
 	store           *state.Store                    // nil if the history cannot be kept
 	noHistory       error                           // why not
 	polled          atomic.Pointer[profile.Profile] // the one that a board went on to after a reload; nil for profile
@@ -98,11 +100,17 @@ func (s *session) connect(ctx context.Context, log *slog.Logger) error {
 		po.StateDir = world.Dir()
 		s.profile = world.Profile(s.profile)
 	}
+	if s.opts.checkout != "" {
+		own := *s.profile
+		own.Connections.Checkout = &profile.Checkout{Path: s.opts.checkout}
+		s.profile, po.Checkout = &own, nil
+	}
 	p, err := platform.Open(s.profile, po)
 	if err != nil {
 		return err
 	}
 	s.platform, s.platformOptions = p, po
+	s.evidence.Store(p.Evidence)
 	s.closers = append(s.closers, func() error { s.platform.Close(); return nil })
 	return nil
 }

@@ -25,7 +25,7 @@ func (x *Platform) openRecord(p *profile.Profile, o Options) {
 func (x *Platform) Declare(p *profile.Profile) {
 	var entries []evidence.Entry
 	for _, a := range p.Attestations {
-		entries = append(entries, record.Declared(a.CheckID(), a.By, a.Note, a.On.Time, a.Expires.End()))
+		entries = append(entries, evidence.Declared(a.CheckID(), a.By, a.Note, a.On.Time, a.Expires.End()))
 	}
 	x.Evidence.Declare(entries)
 }

@@ -66,6 +66,23 @@ func (p *Profile) Check(id probes.ID) (Check, bool) {
 	return Check{}, false
 }
 
+// Similar returns the id of the check that a misspelt one most likely means, or nothing.
+func (p *Profile) Similar(word string) probes.ID {
+	var ids []string
+	for _, c := range p.Checks() {
+		ids = append(ids, string(c.Spec.ID))
+	}
+	return probes.ID(nearest(word, ids))
+}
+
+// Attests says what a person's word about the check is about, or nothing if it counts for nothing: the check is measured.
+func (c Check) Attests() string {
+	if a, ok := c.Params.(probes.Attestable); ok {
+		return a.Attests()
+	}
+	return ""
+}
+
 // Action returns one action.
 func (p *Profile) Action(id probes.ID) (Action, bool) {
 	for _, a := range p.Actions {

@@ -183,7 +183,7 @@ func waivers(a probes.Assessment) []Waived {
 			add(*i.Waiver, "holds")
 		}
 	}
-	for _, w := range a.Outline.Waivers {
+	for _, w := range a.Waivers {
 		i, _ := a.Item(w.Check)
 		switch {
 		case i.Waiver != nil && *i.Waiver == w:

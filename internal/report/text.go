@@ -174,7 +174,11 @@ func (p *printer) check(i probes.Item) {
 	if i.Spec.Gate {
 		gate = "gate"
 	}
-	p.line("    %s %s %s %s %s", p.glyph(i.Status), pad(string(i.Spec.ID), 24), fill(i.Status.String(), 8), pad(gate, 5), i.Summary)
+	summary := i.Summary
+	if i.Waiver != nil {
+		summary = fmt.Sprintf("waived by %s until %s: %s", i.Waiver.Owner, i.Waiver.Until(), summary)
+	}
+	p.line("    %s %s %s %s %s", p.glyph(i.Status), pad(string(i.Spec.ID), 24), fill(i.Status.String(), 8), pad(gate, 5), summary)
 }
 
 func (p *printer) steps(a probes.Assessment) {
@@ -253,7 +257,10 @@ func (p *printer) scoreLine(c probes.ComponentScore, i probes.Item, sum *big.Rat
 		because += ", gate"
 	}
 	if i.Waiver != nil {
-		because += ", waived by " + i.Waiver.Owner
+		because += fmt.Sprintf(", waived by %s until %s", i.Waiver.Owner, i.Waiver.Until())
+	}
+	if i.Word != "" {
+		because += ", on the word of " + i.Word
 	}
 	p.line("%s %s %s %s %s %s", p.glyph(i.Status), pad(string(i.Spec.ID), 24), fill(i.Status.String(), 15), fill(probes.FormatRat(i.Points), 10), fill(probes.FormatRat(i.Worth), 8), because)
 }
@@ -287,7 +294,10 @@ func WriteCheck(w io.Writer, a probes.Assessment, i probes.Item, s Style) error 
 		field("blocked by", strings.Join(words(i.BlockedBy), ", "))
 	}
 	if i.Waiver != nil {
-		field("waived", fmt.Sprintf("by %s until %s: %s", i.Waiver.Owner, i.Waiver.Expires.UTC().Format("2006-01-02"), i.Waiver.Reason))
+		field("waived", fmt.Sprintf("by %s until %s%s: %s", i.Waiver.Owner, i.Waiver.Until(), within(i.Waiver.Where), i.Waiver.Reason))
+	}
+	if i.Word != "" {
+		field("word", "of "+i.Word+"; it earns half at most")
 	}
 	for _, e := range i.Evidence {
 		p.line("")
@@ -302,6 +312,29 @@ func WriteCheck(w io.Writer, a probes.Assessment, i probes.Item, s Style) error 
 		p.line("  %s", p.paint("1", "What to do"))
 		p.line("  %s", i.Spec.Remedy)
 	}
+	return p.err
+}
+
+// within says where a waiver was given, if not in the profile.
+func within(where string) string {
+	if where == "" {
+		return ""
+	}
+	return " (" + where + ")"
+}
+
+// WriteNote writes a sentence below what was explained.
+func WriteNote(w io.Writer, text string, s Style) error {
+	p := &printer{w: w, s: s}
+	p.line("")
+	p.line("  %s", probes.Clean(text, 1000))
+	return p.err
+}
+
+// WriteLine writes one check in a line, as the table of a check does.
+func WriteLine(w io.Writer, i probes.Item, s Style) error {
+	p := &printer{w: w, s: s}
+	p.check(i)
 	return p.err
 }
 

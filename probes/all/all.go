@@ -97,7 +97,12 @@ func list() []kind {
 		{evidence.Info(), func(id probes.ID, params any, x X) (probes.Probe, error) {
 			return evidence.New(x.Evidence, x.Cluster, id, *params.(*evidence.Params), x.Now), nil
 		}},
-		of(files.Info(), func(p files.Params, x X) probes.Probe { return files.New(x.Checkout, p, x.Now) }),
+		{evidence.AttestationInfo(), func(id probes.ID, params any, x X) (probes.Probe, error) {
+			return evidence.NewAttestation(x.Evidence, id, *params.(*evidence.AttestationParams), x.Now), nil
+		}},
+		{files.Info(), func(id probes.ID, params any, x X) (probes.Probe, error) {
+			return files.New(x.Checkout, x.Evidence, id, *params.(*files.Params), x.Now), nil
+		}},
 		of(catalogue.Info(), func(p catalogue.Params, x X) probes.Probe {
 			return catalogue.New(catalogue.Sources{Web: x.Web, Cluster: x.Cluster, Checkout: x.Checkout}, p)
 		}),

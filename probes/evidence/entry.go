@@ -67,12 +67,13 @@ type Entry struct {
 	Fault error  `json:"-"` // why it cannot be read; then only Kind, Check and At are known, as far as the key says
 }
 
-// Details are what is particular to a kind of proof.
+// Details are what is particular to a kind of entry.
 type Details struct {
 	Backup     string  `json:"backup,omitempty"` // namespace/name of the backup it is about
 	Phase      string  `json:"phase,omitempty"`  // of the backup at its end
 	Items      int     `json:"items,omitempty"`
 	Equal      bool    `json:"contentEqual,omitempty"` // whether what was restored had the content of what was backed up
+	Rule       string  `json:"rule,omitempty"`         // what a finding is an answer to
 	RTOSeconds float64 `json:"rtoSeconds,omitempty"`   // from the first step of a restore until its content was equal
 }
 
@@ -163,15 +164,95 @@ func Of(entries []Entry, kind string, check probes.ID) []Entry {
 	return some
 }
 
-// Newest returns the newest entry of a kind about a check, whether it holds or not, and false if it was taken back or there is none.
-func Newest(entries []Entry, kind string, check probes.ID) (Entry, bool) {
+// Standing returns the entries of a kind about a check that were not taken back, newest first, whether they still hold or not. Nothing is
+// known of what came before an entry that cannot be read.
+func Standing(entries []Entry, kind string, check probes.ID) []Entry {
+	var standing []Entry
 	for _, e := range Of(entries, kind, check) {
-		if e.Readable() {
-			return e, e.Result != Removed
+		if e.Place != declaredPlace && (!e.Readable() || e.Result == Removed) {
+			break
+		}
+		standing = append(standing, e)
+	}
+	for _, e := range entries { // what a profile declares is taken back there alone
+		if e.Place == declaredPlace && e.Kind == kind && e.Check == check && !slices.Contains(keysOf(standing), e.Key) {
+			standing = append(standing, e)
+		}
+	}
+	return standing
+}
+
+func keysOf(entries []Entry) []string {
+	keys := make([]string, len(entries))
+	for i, e := range entries {
+		keys[i] = e.Key
+	}
+	return keys
+}
+
+// Holding returns the newest of the standing entries of a kind about a check that holds at a moment.
+func Holding(entries []Entry, kind string, check probes.ID, now time.Time) (Entry, bool) {
+	for _, e := range Standing(entries, kind, check) {
+		if e.HoldsAt(now) {
+			return e, true
 		}
 	}
 	return Entry{}, false
 }
+
+// MaxTerm is the longest that a waiver or an attestation may hold.
+const MaxTerm = 366 * 24 * time.Hour
+
+// Waivers returns the waivers among the entries that were not taken back, for the checklist to judge. One without an end, or from the future,
+// is none; one that ends after MaxTerm ends then.
+func Waivers(entries []Entry, now time.Time) []probes.Waiver {
+	var all []probes.Waiver
+	seen := map[probes.ID]bool{}
+	for _, w := range Of(entries, Waiver, "") {
+		if seen[w.Check] {
+			continue
+		}
+		seen[w.Check] = true
+		for _, e := range Standing(entries, Waiver, w.Check) {
+			if e.ValidUntil.IsZero() || e.At.After(now.Add(clockSkew)) {
+				continue
+			}
+			end := e.ValidUntil
+			if latest := e.At.Add(MaxTerm); end.After(latest) {
+				end = latest
+			}
+			all = append(all, probes.Waiver{
+				Check: e.Check, Owner: probes.Clean(e.By, 200), Reason: probes.Clean(e.Note, 1000), Expires: end, Where: e.Where(),
+			})
+		}
+	}
+	return all
+}
+
+// declaredPlace is where the entries of a profile are kept.
+const declaredPlace = "the profile"
+
+// Declared makes an entry of a person's word that stands in a profile.
+func Declared(check probes.ID, by, note string, on, until time.Time) Entry {
+	return Entry{
+		Kind: Attestation, Check: check, Result: Passed, By: by, Note: note, At: on, ValidUntil: until, Place: declaredPlace,
+		Key: fmt.Sprintf("%s %s %s", declaredPlace, check, on.Format(keyTime)),
+	}
+}
+
+// Where says where the entry is kept: "in the evidence record", "on this machine".
+func (e Entry) Where() string {
+	switch e.Place {
+	case "":
+		return "in the evidence record"
+	case declaredPlace:
+		return "in " + declaredPlace
+	}
+	return "on " + e.Place
+}
+
+// Until is the end of the entry for people: the last day if it ends with one.
+func (e Entry) Until() string { return probes.Until(e.ValidUntil) }
 
 // Record reads the evidence record.
 //

@@ -183,19 +183,47 @@ func TestParams(t *testing.T) {
 	}
 }
 
-func TestTheNewestCounts(t *testing.T) {
+func TestWhatStands(t *testing.T) {
 	b := &book{}
-	waiver := Entry{Kind: Waiver, Check: "gate", Result: Passed, By: "ana", At: noon}
+	now := noon.Add(time.Hour)
+	waiver := Entry{Kind: Waiver, Check: "gate", Result: Passed, By: "ana", Note: "moves in May", At: noon, ValidUntil: noon.AddDate(0, 1, 0)}
+	waivers := func() []probes.Waiver {
+		seen, _ := b.Read(t.Context())
+		return Waivers(seen.Items, now)
+	}
 	b.add(t, waiver)
-	seen, _ := b.Read(t.Context())
-	if e, ok := Newest(seen.Items, Waiver, "gate"); !ok || e.By != "ana" {
+	if w := waivers(); len(w) != 1 || w[0].Owner != "ana" || w[0].Reason != "moves in May" || !w[0].Expires.Equal(waiver.ValidUntil) || w[0].Where != "in the evidence record" {
+		t.Errorf("%+v", w)
+	}
+	waiver.At, waiver.Result, waiver.ValidUntil = noon.Add(time.Minute), Removed, time.Time{}
+	b.add(t, waiver)
+	if w := waivers(); len(w) != 0 {
+		t.Errorf("taken back, and yet there: %+v", w)
+	}
+	waiver.At, waiver.Result = noon.Add(2*time.Minute), Passed
+	b.add(t, waiver)
+	if w := waivers(); len(w) != 0 {
+		t.Errorf("without an end: %+v", w)
+	}
+	waiver.At, waiver.ValidUntil = noon.Add(3*time.Minute), noon.AddDate(50, 0, 0)
+	b.add(t, waiver)
+	if w := waivers(); len(w) != 1 || w[0].Expires.After(noon.Add(MaxTerm+time.Hour)) {
+		t.Errorf("for half a century: %+v", w)
+	}
+	b.data["waiver.gate.20251020T121000Z-01234567"] = "{"
+	if w := waivers(); len(w) != 0 {
+		t.Errorf("something newer cannot be read, and yet: %+v", w)
+	}
+}
+
+func TestWhatAProfileDeclaresIsTakenBackThere(t *testing.T) {
+	declared := Declared("word", "ana", "", noon.AddDate(0, 0, -1), noon.AddDate(0, 1, 0))
+	removed := Entry{Kind: Attestation, Check: "word", Result: Removed, By: "bob", At: noon, Key: "k"}
+	if e, ok := Holding([]Entry{declared, removed}, Attestation, "word", noon); !ok || e.By != "ana" {
 		t.Errorf("%+v, %v", e, ok)
 	}
-	waiver.At, waiver.Result = noon.Add(time.Minute), Removed
-	b.add(t, waiver)
-	seen, _ = b.Read(t.Context())
-	if e, ok := Newest(seen.Items, Waiver, "gate"); ok {
-		t.Errorf("taken back, and yet there: %+v", e)
+	if e, ok := Holding([]Entry{declared}, Attestation, "word", noon.AddDate(1, 0, 0)); ok {
+		t.Errorf("ended, and yet holds: %+v", e)
 	}
 }
 
@@ -227,4 +255,72 @@ func FuzzDecode(f *testing.F) {
 		}
 		_ = e.describe()
 	})
+}
+
+func TestAttestation(t *testing.T) {
+	params := AttestationParams{What: "the data centre has a second feed"}
+	word := Entry{Kind: Attestation, Check: "feed", Result: Passed, By: "ana", Note: "saw it", At: noon.Add(-time.Hour), ValidUntil: noon.AddDate(0, 0, 5).Truncate(24 * time.Hour)}
+	with := func(change func(*Entry)) Entry {
+		e := word
+		change(&e)
+		return e
+	}
+	on := func(err error, declared []Entry, entries ...Entry) func(*testing.T) probes.Probe {
+		return func(t *testing.T) probes.Probe {
+			t.Helper()
+			b := &book{err: err}
+			for _, e := range entries {
+				b.add(t, e)
+			}
+			return NewAttestation(beside{b, declared}, "feed", params, func() time.Time { return noon })
+		}
+	}
+	half := func(name string, p func(*testing.T) probes.Probe, says ...string) probetest.World {
+		return probetest.World{Name: name, New: p, Want: probes.Warn, Ratio: probes.Part(1, 2), Says: says}
+	}
+	fail := func(name string, p func(*testing.T) probes.Probe, says ...string) probetest.World {
+		return probetest.World{Name: name, New: p, Want: probes.Fail, Says: says}
+	}
+	declared := []Entry{Declared("feed", "bob", "", noon.AddDate(0, 0, -1), noon.AddDate(0, 1, 0))}
+	refused := errors.New("a right is missing")
+	for _, w := range []probetest.World{
+		half("a word", on(nil, nil, word), "ana attests until 2025-10-24", "second feed"),
+		half("in the profile", on(nil, declared), "bob attests"),
+		half("in the profile, and no cluster", on(refused, declared), "bob attests"),
+		fail("nobody", on(nil, nil), "nobody attested", "second feed"),
+		fail("ended", on(nil, nil, with(func(e *Entry) { e.ValidUntil = noon.Add(-time.Minute) })), "attestation of ana ended on 2025-10-20"),
+		fail("taken back", on(nil, nil, word, Entry{Kind: Attestation, Check: "feed", Result: Removed, By: "eve", At: noon}), "nobody attested"),
+		fail("about another check", on(nil, nil, with(func(e *Entry) { e.Check = "other" })), "nobody attested"),
+		fail("not begun", on(nil, nil, with(func(e *Entry) { e.At = noon.AddDate(0, 0, 2) })), "begins on 2025-10-22"),
+	} {
+		t.Run(w.Name, func(t *testing.T) {
+			r := probes.Ask(t.Context(), probes.Check{Probe: w.New(t), Spec: probes.Spec{ID: "feed", Title: "t", Every: time.Minute, Timeout: time.Second, Confirm: 1}}, nil)
+			if r.Err != nil || r.Status != w.Want || w.Want == probes.Warn && (r.Ratio != w.Ratio || !strings.Contains(r.Word, "until")) {
+				t.Fatalf("%s %q, word %q (%v), want %s", r.Status, r.Summary, r.Word, r.Err, w.Want)
+			}
+			for _, word := range w.Says {
+				if !strings.Contains(r.Summary, word) {
+					t.Errorf("it does not say %q: %s", word, r.Summary)
+				}
+			}
+			if len(r.Evidence) != 1 || !r.Evidence[0].Wanting || r.Evidence[0].Got == "" {
+				t.Errorf("evidence %+v", r.Evidence)
+			}
+		})
+	}
+	if _, err := on(refused, nil, word)(t).Observe(t.Context()); !errors.Is(err, refused) {
+		t.Errorf("a word that may have been taken back since: %v", err)
+	}
+}
+
+// beside is a record with what a profile declares.
+type beside struct {
+	*book
+	declared []Entry
+}
+
+func (b beside) Read(ctx context.Context) (probes.Seen[Entry], error) {
+	seen, err := b.book.Read(ctx)
+	seen.Items = append(seen.Items, b.declared...)
+	return seen, err
 }

@@ -4,7 +4,11 @@ package files
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"path"
 	"slices"
@@ -14,6 +18,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/evidence"
 )
 
 // Connection is the connection that the kind asks over.
@@ -81,34 +86,66 @@ func Info() probes.KindInfo {
 	}
 }
 
-// New returns a probe of the kind files. Parameters must be valid. The clock is that of ages; nil for the machine's.
-func New(checkout Checkout, p Params, now func() time.Time) probes.Probe {
+// New returns a probe of the kind files for a check. Parameters must be valid. Where there is no checkout, what the record holds of somebody
+// who has one is the answer. The clock is that of ages; nil for the machine's.
+func New(checkout Checkout, record evidence.Record, check probes.ID, p Params, now func() time.Time) probes.Probe {
 	if now == nil {
 		now = time.Now
 	}
-	return probe{checkout: checkout, params: p, now: now}
+	return probe{checkout: checkout, record: record, check: check, params: p, now: now}
 }
 
 type probe struct {
 	checkout Checkout
+	record   evidence.Record
+	check    probes.ID
 	params   Params
 	now      func() time.Time
 }
 
+var _ probes.Watching = probe{}
+
+// Watch wakes for the record; nothing tells of changes of the checkout.
+func (p probe) Watch(wake func()) func() { return p.record.Watch(wake) }
+
 func (p probe) Observe(ctx context.Context) (probes.Observation, error) {
-	tree, err := p.checkout.Open(ctx)
-	if err != nil {
+	obs, _, err := examine(ctx, p.checkout, p.params, p.now())
+	if err == nil && (obs.Status != probes.Fail || p.params.Attests() == "") {
+		return obs, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return probes.Observation{}, err
 	}
-	defer func() { _ = tree.Close() }()
-	l := look{ctx: ctx, tree: tree, name: p.checkout.Name(), now: p.now()}
-	switch {
-	case p.params.Guides != nil:
-		return l.guides(*p.params.Guides)
-	case p.params.Scripts != nil:
-		return l.scripts(*p.params.Scripts)
+	seen, failure := p.record.Read(ctx)
+	if err != nil {
+		if obs, err = p.recorded(seen, failure); err != nil {
+			return probes.Observation{}, err
+		}
 	}
-	return l.readme(*p.params.Readme)
+	return p.attested(obs, seen), nil
+}
+
+// examine looks at the checkout, and returns the digest of what it looked at.
+func examine(ctx context.Context, checkout Checkout, p Params, now time.Time) (probes.Observation, string, error) {
+	tree, err := checkout.Open(ctx)
+	if err != nil {
+		return probes.Observation{}, "", err
+	}
+	defer func() { _ = tree.Close() }()
+	l := look{ctx: ctx, tree: tree, name: checkout.Name(), now: now, sum: sha256.New()}
+	var obs probes.Observation
+	switch {
+	case p.Guides != nil:
+		obs, err = l.guides(*p.Guides)
+	case p.Scripts != nil:
+		obs, err = l.scripts(*p.Scripts)
+	default:
+		obs, err = l.readme(*p.Readme)
+	}
+	if errors.Is(err, fs.ErrNotExist) { // of something in it, not of the checkout
+		err = fmt.Errorf("looking at %s: %v", l.name, err) //nolint:errorlint // on purpose
+	}
+	return obs, "sha256:" + hex.EncodeToString(l.sum.Sum(nil)), err
 }
 
 // Limits of what is looked at.
@@ -123,6 +160,7 @@ type look struct {
 	tree Tree
 	name string
 	now  time.Time
+	sum  hash.Hash // of all that was read
 }
 
 // find returns the names of all files that match one of the patterns, in order.
@@ -177,6 +215,7 @@ func (l look) read(name string) ([]byte, fs.FileMode, error) {
 		return nil, info.Mode(), fmt.Errorf("%s is larger than %d KiB", name, maxFile>>10)
 	}
 	text, err := fs.ReadFile(l.tree, name)
+	_, _ = fmt.Fprintf(l.sum, "%s %v %d\n%s", name, info.Mode(), len(text), text)
 	return text, info.Mode(), err
 }
 

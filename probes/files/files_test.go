@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/evidence"
 	"github.com/254carbon/gonogo/probes/probetest"
 )
 
@@ -57,6 +58,23 @@ func (s shelf) without(names ...string) shelf {
 	return s
 }
 
+// note is an evidence record in memory.
+type note struct {
+	entries []evidence.Entry
+	err     error
+	hang    bool
+}
+
+func (n note) Read(ctx context.Context) (probes.Seen[evidence.Entry], error) {
+	if n.hang {
+		<-ctx.Done()
+		return probes.Seen[evidence.Entry]{}, ctx.Err()
+	}
+	return probes.Seen[evidence.Entry]{Items: n.entries, Request: probes.Request{Source: "GET record", Repeat: "kubectl get configmap"}}, n.err
+}
+
+func (n note) Watch(func()) func() { return func() {} }
+
 const good = "#!/usr/bin/env bash\nset -euo pipefail\ncount=0\ncount=$((count + 1))\necho \"$count\"\n"
 
 func prosaic(about string) string {
@@ -83,15 +101,13 @@ func on(p Params, s shelf) func(*testing.T) probes.Probe {
 		if err := p.Validate(); err != nil {
 			t.Fatal(err)
 		}
-		return New(room{s}, p, func() time.Time { return noon })
+		return New(room{s}, note{}, "readme", p, func() time.Time { return noon })
 	}
 }
 
 func failing(name string, p func(*testing.T) probes.Probe, says ...string) probetest.World {
 	return probetest.World{Name: name, New: p, Want: probes.Fail, Says: says}
 }
-
-func notThere(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 func TestGuides(t *testing.T) {
 	p := Params{Guides: &Guides{Min: 2, Roles: []Role{{"backup", []string{"docs/**/*backup*.md"}}, {"restore", []string{"docs/restore.md", "docs/dr/*.md"}}}}}
@@ -113,7 +129,7 @@ func TestGuides(t *testing.T) {
 			{Name: "front matter", New: on(p, full().with("docs/restore.md", "---\ntitle: x\n---\n"+prosaic("z"), 0o644)), Want: probes.Pass},
 		},
 		Errors: []probetest.Failure{
-			{Name: "no checkout", New: on(p, shelf{err: fs.ErrNotExist}), Is: notThere},
+			{Name: "no checkout", New: on(p, shelf{err: fs.ErrNotExist}), Says: []string{"no checkout at ~/hmco and no finding"}},
 		},
 	}.Run(t)
 }
@@ -170,7 +186,7 @@ func TestScripts(t *testing.T) {
 			},
 		},
 		Errors: []probetest.Failure{
-			{Name: "no checkout", New: on(p, shelf{err: fs.ErrNotExist}), Is: notThere},
+			{Name: "no checkout", New: on(p, shelf{err: fs.ErrNotExist}), Says: []string{"no checkout at ~/hmco and no finding"}},
 		},
 	}.Run(t)
 }
@@ -194,10 +210,57 @@ func TestReadme(t *testing.T) {
 			{Name: "a clock a little ahead", New: changed(Change{At: noon.Add(time.Minute), How: "x"}), Want: probes.Pass},
 		},
 		Errors: []probetest.Failure{
-			{Name: "no checkout", New: on(p, shelf{err: fs.ErrNotExist}), Is: notThere},
+			{Name: "no checkout", New: on(p, shelf{err: fs.ErrNotExist}), Says: []string{"no checkout at ~/hmco and no finding"}},
 			{Name: "history cut off", New: on(p, late), Says: []string{"README.md", "cut off"}},
 			{Name: "from the future", New: changed(Change{At: noon.AddDate(0, 0, 2), How: "commit x"}), Says: []string{"clocks differ"}},
 		},
+	}.Run(t)
+}
+
+// TestWithoutACheckout answers from what somebody else found.
+func TestWithoutACheckout(t *testing.T) {
+	p := Params{Readme: &Readme{Within: 30 * 24 * time.Hour}}
+	found, err := Find(t.Context(), room{full()}, "readme", p, noon.Add(-3*time.Hour))
+	if err != nil || found.Result != evidence.Passed || !strings.HasPrefix(found.Digest, "sha256:") {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	found.By, found.ValidUntil = "pipeline 17", noon.Add(21*time.Hour)
+	with := func(change func(*evidence.Entry)) evidence.Entry {
+		e := found
+		change(&e)
+		return e
+	}
+	word := evidence.Entry{Kind: evidence.Attestation, Check: "readme", Result: evidence.Passed, By: "ana", At: noon.Add(-time.Hour), ValidUntil: noon.AddDate(0, 0, 5)}
+	on := func(s shelf, n note) func(*testing.T) probes.Probe {
+		return func(*testing.T) probes.Probe { return New(room{s}, n, "readme", p, func() time.Time { return noon }) }
+	}
+	none := shelf{err: fs.ErrNotExist}
+	stale := full()
+	stale.change = Change{At: noon.AddDate(0, 0, -40), How: "commit 1a2b3c4"}
+	half := func(name string, p func(*testing.T) probes.Probe, says ...string) probetest.World {
+		return probetest.World{Name: name, New: p, Want: probes.Warn, Ratio: probes.Part(1, 2), Says: says}
+	}
+	of := func(entries ...evidence.Entry) func(*testing.T) probes.Probe { return on(none, note{entries: entries}) }
+	probetest.Suite{
+		New: of(found),
+		Worlds: []probetest.World{
+			{Name: "says by whom", New: of(found), Want: probes.Pass, Says: []string{"pipeline 17, 3 h ago"}, Shows: []string{found.Digest}},
+			failing("found wanting", of(with(func(e *evidence.Entry) { e.Result, e.Summary = evidence.Failed, "README.md is empty" })), "README.md is empty", "pipeline 17"),
+			half("found in part", of(with(func(e *evidence.Entry) { e.Result = evidence.Partial })), "pipeline 17"),
+			half("old, but attested", on(stale, note{entries: []evidence.Entry{word}}), "40 days ago", "ana attests", "2025-10-25"),
+			half("found wanting, but attested", of(with(func(e *evidence.Entry) { e.Result = evidence.Failed }), word), "ana attests"),
+			failing("old, and the word has ended", on(stale, note{entries: []evidence.Entry{func() evidence.Entry { w := word; w.ValidUntil = noon; return w }()}}), "40 days ago"),
+			failing("old, and the record cannot be read", on(stale, note{err: errors.New("forbidden")}), "40 days ago"),
+			{Name: "a checkout goes before a finding", New: on(full(), note{entries: []evidence.Entry{with(func(e *evidence.Entry) { e.Result = evidence.Failed })}}), Want: probes.Pass},
+		},
+		Errors: []probetest.Failure{
+			{Name: "no finding", New: of(), Says: []string{"no checkout at ~/hmco and no finding of it in the evidence record"}},
+			{Name: "a finding that has ended", New: of(with(func(e *evidence.Entry) { e.ValidUntil = noon.Add(-time.Minute) })), Says: []string{"pipeline 17", "was valid until"}},
+			{Name: "of another rule", New: of(with(func(e *evidence.Entry) { e.Details.Rule = "x" })), Says: []string{"another rule"}},
+			{Name: "of no result", New: of(with(func(e *evidence.Entry) { e.Result = "splendid" })), Says: []string{"no result that is known"}},
+			{Name: "no record", New: on(none, note{err: errors.New("a right is missing")}), Says: []string{"no checkout at ~/hmco", "a right is missing"}},
+		},
+		Hanging: on(none, note{hang: true}),
 	}.Run(t)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,21 +34,28 @@ func (l *local) of(server string) {
 
 // read returns the entries; a folder that is not there has none.
 func (l local) read() ([]evidence.Entry, error) {
-	names, err := l.names()
-	if err != nil {
-		return nil, err
-	}
+	texts, err := l.texts()
 	var all []evidence.Entry
+	for key, text := range texts {
+		e := evidence.Decode(key, text)
+		e.Place = "this machine"
+		all = append(all, e)
+	}
+	return all, err
+}
+
+// texts are the entries as they are kept, by their keys.
+func (l local) texts() (map[string]string, error) {
+	names, err := l.names()
+	texts := map[string]string{}
 	for _, name := range names {
 		text, err := os.ReadFile(filepath.Join(l.dir, name))
 		if err != nil {
 			continue // removed since
 		}
-		e := evidence.Decode(strings.TrimSuffix(name, suffix), string(text))
-		e.Place = "this machine"
-		all = append(all, e)
+		texts[strings.TrimSuffix(name, suffix)] = string(text)
 	}
-	return all, nil
+	return texts, err
 }
 
 // names are those of the entries' files.
@@ -69,14 +77,25 @@ func (l local) names() ([]string, error) {
 }
 
 // write keeps entries, each whole or not at all.
-func (l local) write(entries map[string]string) (string, error) {
+func (l local) write(entries []evidence.Entry) (string, error) {
 	if l.dir == "" {
 		return "", errors.New("there is no folder to keep it in on this machine")
 	}
 	if err := os.MkdirAll(l.dir, 0o700); err != nil {
 		return "", fmt.Errorf("keeping it on this machine: %w", err)
 	}
-	for key, text := range entries {
+	kept, err := l.texts()
+	if err != nil {
+		return "", err
+	}
+	before := maps.Clone(kept)
+	if err := add(kept, entries); err != nil {
+		return "", err
+	}
+	for key, text := range kept {
+		if _, there := before[key]; there {
+			continue
+		}
 		temporary := filepath.Join(l.dir, fmt.Sprintf(".%s.%d", key, os.Getpid()))
 		err := errors.Join(os.WriteFile(temporary, []byte(text), 0o600), os.Rename(temporary, filepath.Join(l.dir, key+suffix)))
 		if err != nil {

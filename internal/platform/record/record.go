@@ -117,22 +117,26 @@ type Kept struct {
 // Write adds entries to the record. What cannot be written to the cluster, for want of rights, of an answer, or since it is not allowed to, is
 // kept on this machine, and Kept says why; the error is that it could not be kept anywhere.
 func (r *Record) Write(ctx context.Context, entries ...evidence.Entry) (Kept, error) {
-	written := map[string]string{}
+	entries = slices.Clone(entries)
 	for _, e := range entries {
-		key, text, err := e.Encode()
-		if err != nil {
+		if _, _, err := e.Encode(); err != nil {
 			return Kept{}, err
 		}
-		written[key] = text
 	}
-	why := r.toCluster(ctx, written)
+	why := r.toCluster(ctx, entries)
 	if why == nil {
 		return Kept{Cluster: true, Where: r.where}, nil
 	}
 	if ctx.Err() != nil {
 		return Kept{}, why
 	}
-	where, err := r.local.write(written)
+	known, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	seen, _ := r.Read(known) // what is not known cannot be followed
+	for i := range entries {
+		entries[i] = after(entries[i], seen.Items)
+	}
+	where, err := r.local.write(entries)
 	if err != nil {
 		return Kept{}, errors.Join(why, err)
 	}
@@ -142,7 +146,7 @@ func (r *Record) Write(ctx context.Context, entries ...evidence.Entry) (Kept, er
 // patience is how long the cluster may take before an entry is kept on this machine instead.
 const patience = 15 * time.Second
 
-func (r *Record) toCluster(ctx context.Context, written map[string]string) error {
+func (r *Record) toCluster(ctx context.Context, entries []evidence.Entry) error {
 	switch {
 	case r.object == nil:
 		return r.trouble
@@ -163,8 +167,8 @@ func (r *Record) toCluster(ctx context.Context, written map[string]string) error
 		if err != nil {
 			return err
 		}
-		for key, text := range written {
-			data[key] = text
+		if err := add(data, entries); err != nil {
+			return err
 		}
 		if err := bound(data); err != nil {
 			return err
@@ -172,6 +176,35 @@ func (r *Record) toCluster(ctx context.Context, written map[string]string) error
 		return unstructured.SetNestedStringMap(o.Object, data, "data")
 	})
 }
+
+// add puts entries among others.
+func add(data map[string]string, entries []evidence.Entry) error {
+	var known []evidence.Entry
+	for key, text := range data {
+		known = append(known, evidence.Decode(key, text))
+	}
+	for _, e := range entries {
+		key, text, err := after(e, known).Encode()
+		if err != nil {
+			return err
+		}
+		data[key] = text
+	}
+	return nil
+}
+
+// after returns the entry as one that is newer than what it is to come after, if only by a second, which is what the record tells times by.
+func after(e evidence.Entry, known []evidence.Entry) evidence.Entry {
+	for _, before := range evidence.Of(known, e.Kind, e.Check) {
+		if before.At.Sub(e.At) < clockSkew && !before.At.Before(e.At.Truncate(time.Second)) {
+			e.At = before.At.Add(time.Second)
+		}
+	}
+	return e
+}
+
+// clockSkew is how far the clocks of those who write the record may be apart.
+const clockSkew = 2 * time.Minute
 
 func dataOf(o *unstructured.Unstructured) (map[string]string, error) {
 	data, found, err := unstructured.NestedStringMap(o.Object, "data")
@@ -227,11 +260,4 @@ func bound(data map[string]string) error {
 		return fmt.Errorf("the evidence record is full: %d KiB of it cannot be dropped", size>>10)
 	}
 	return nil
-}
-
-// Declared makes an entry of a person's word that stands in a profile.
-func Declared(check probes.ID, by, note string, on, until time.Time) evidence.Entry {
-	return evidence.Entry{
-		Kind: evidence.Attestation, Check: check, Result: evidence.Passed, By: by, Note: note, At: on, ValidUntil: until, Place: "the profile",
-	}
 }

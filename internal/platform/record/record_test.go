@@ -201,7 +201,7 @@ func TestRightsOnTheNameAreEnough(t *testing.T) {
 func TestWithoutARightToReadNothingIsKnown(t *testing.T) {
 	_, url := serve(t, func(kubeapi.Attributes) bool { return false })
 	r := connect(t, url, Options{Dir: t.TempDir()})
-	r.Declare([]evidence.Entry{Declared("a", "ana", "", noon, noon.AddDate(0, 1, 0))})
+	r.Declare([]evidence.Entry{evidence.Declared("a", "ana", "", noon, noon.AddDate(0, 1, 0))})
 	seen, err := r.Read(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "configmaps") || len(seen.Items) != 1 || seen.Items[0].Place != "the profile" {
 		t.Errorf("%+v, %v", seen, err)
