@@ -56,7 +56,7 @@ func (p replicationProbe) exporter(ctx context.Context) (picture, error) {
 		return picture{}, err
 	}
 	seen := picture{
-		request: m[behindQuery].Request, confirmed: confirmed, empty: "pg_stat_replication is empty",
+		request: m[behindQuery].Request, roles: roles.Request, confirmed: confirmed, empty: "pg_stat_replication is empty",
 		want: fmt.Sprintf("streams, at most %s and %s behind", mebibytes(float64(p.params.MaxBytes)), p.params.MaxLag),
 	}
 	primary := map[string]bool{} // by server

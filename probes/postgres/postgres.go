@@ -81,6 +81,7 @@ type picture struct {
 	want                 string   // of a standby
 	empty                string   // what it means that there are no standbys
 	request              probes.Request
+	roles                probes.Request // that told primaries from standbys, if it was another
 	confirmed            time.Time
 }
 
@@ -125,7 +126,9 @@ func (p replicationProbe) replicas(seen picture) (causes []string, evidence []pr
 		return []string{seen.only}, evidence
 	}
 	roles := probes.Evidence{Subject: "primaries", Want: "exactly one", Got: names(seen.primaries), Wanting: len(seen.primaries) != 1}
-	add(roles)
+	if add(roles); seen.roles.Source != "" {
+		evidence[0] = roles.From(seen.roles)
+	}
 	if len(seen.primaries) == 0 {
 		causes = append(causes, "no server is a primary")
 	}
@@ -145,7 +148,9 @@ func (p replicationProbe) replicas(seen picture) (causes []string, evidence []pr
 		add(probes.Evidence{Subject: "standbys", Want: seen.want, Got: seen.empty, Wanting: true})
 	} else if good < p.params.Standbys {
 		if good > 0 || len(faults) == 0 {
-			faults = append(faults, fmt.Sprintf("%d of %d standbys stream", good, p.params.Standbys))
+			few := fmt.Sprintf("%d of %d standbys stream", good, p.params.Standbys)
+			faults = append(faults, few)
+			add(probes.Evidence{Subject: "standbys", Want: fmt.Sprintf("%d that stream", p.params.Standbys), Got: few, Wanting: true})
 		}
 		causes = append(causes, faults...)
 	}
