@@ -229,3 +229,24 @@ func (p *Postgres) WaitStreaming(ctx context.Context, want bool) error {
 		return err == nil && (got != "0") == want, err
 	})
 }
+
+// Receive starts somebody who takes the primary's log and replays none of it, and waits until it streams.
+func (p *Postgres) Receive(ctx context.Context) (stop func(), err error) {
+	folder := filepath.Join(p.lab.dir, "postgres-received")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("making a folder for the log of PostgreSQL: %w", err)
+	}
+	if p.account != nil {
+		if err := os.Chown(folder, int(p.account.Uid), int(p.account.Gid)); err != nil {
+			return nil, fmt.Errorf("making a folder for the log of PostgreSQL: %w", err)
+		}
+	}
+	receiver, err := p.lab.run(server{
+		name: "postgres-receiver", path: filepath.Join(p.bin, "pg_receivewal"), user: p.account, env: []string{"PGPASSWORD=" + p.password},
+		args: []string{"-D", folder, "-d", fmt.Sprintf("host=127.0.0.1 port=%d user=%s application_name=receiver", p.ports[0], postgresUser)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return receiver.kill, p.WaitStreaming(ctx, true)
+}
