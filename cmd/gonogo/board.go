@@ -294,6 +294,7 @@ func (p past) Strip(ctx context.Context, id probes.ID, n int) ([]probes.Status, 
 // preview writes the report of what is known now; unlike `gonogo report` it asks nobody, and is no report that the next one is compared with.
 func (s *session) preview(poller *probes.Poller) func(context.Context) (string, error) {
 	measured := s.measured(s.profile) // while nothing reloads
+	measured.Polled = true
 	return func(ctx context.Context) (string, error) {
 		if p := s.polled.Load(); p != nil {
 			measured.Digest = p.Digest

@@ -42,6 +42,8 @@ type Status struct {
 	Gates     []Gate      `json:"gates"`
 	Waivers   []Waived    `json:"waivers"`
 	Measured  Measured    `json:"measured"`
+
+	checkout bool // whether any check looks at the checkout
 }
 
 // StatusScore is the score of a status report.
@@ -60,6 +62,7 @@ type Declared struct {
 	Components int     `json:"components" jsonschema:"description=how many components declare a percentage"`
 	Total      *int    `json:"total" jsonschema:"nullable,description=what the declared percentages add up to; null unless every component declares one"`
 	Drift      []Drift `json:"drift" jsonschema:"description=where they differ; the largest first"`
+	Unclear    []Drift `json:"unclear" jsonschema:"description=where too little could be measured to tell"`
 }
 
 // Drift is a component whose declared percentage is not the measured one.
@@ -68,7 +71,7 @@ type Drift struct {
 	Title     string `json:"title"`
 	Declared  int    `json:"declared"`
 	Measured  int    `json:"measured"`
-	Unknown   int    `json:"unknown" jsonschema:"minimum=0,description=checks of it that could not be measured"`
+	High      int    `json:"high" jsonschema:"description=what would be measured if everything that could not be passed"`
 }
 
 // Finished is a component whose checks all pass.
@@ -237,6 +240,7 @@ func NewStatus(a probes.Assessment, m StatusMeta) Status {
 			s.Gates = append(s.Gates, Gate{Claim: claim(i, m.At), Component: string(i.Spec.Component), Satisfied: i.Satisfied()})
 		}
 		if i.Spec.Connection == "checkout" {
+			s.checkout = true
 			s.Files = append(s.Files, files(i)...)
 		}
 	}

@@ -38,3 +38,25 @@ func tone(word string) string {
 	}
 	return "dim"
 }
+
+// Tone is the class of the drift.
+func (d Drift) Tone() string {
+	switch d.Mark() {
+	case "▲":
+		return "good"
+	case "▼":
+		return "bad"
+	}
+	return "dim"
+}
+
+// Mark points to the side of the declared percentage on which the measured one is.
+func (d Drift) Mark() string {
+	switch {
+	case d.Measured > d.Declared:
+		return "▲"
+	case d.Declared <= d.High:
+		return "?"
+	}
+	return "▼"
+}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -98,7 +99,7 @@ func advanceMarkdown(s Status) string {
 func (d *markdownDoc) drift(s Status) {
 	d.heading("## Declared against measured")
 	d.paragraph(s.Declared.NoDrift())
-	for _, x := range s.Declared.Drift {
+	for _, x := range slices.Concat(s.Declared.Drift, s.Declared.Unclear) {
 		d.bullet(fmt.Sprintf("**%s**: %s (%s)", mdText(x.Title), x, x.Verb()))
 	}
 	d.paragraph(s.Declared.TotalText(s.Score.Percent))
@@ -252,9 +253,7 @@ func (d *markdownDoc) delivered(s Status) {
 		d.bullet(text)
 	}
 	d.heading("## Files")
-	if len(s.Files) == 0 {
-		d.paragraph("No check of this report looks at files of a checkout.")
-	}
+	d.paragraph(s.FilesText())
 	for _, f := range s.Files {
 		glyph := "✓"
 		if f.Wanting {

@@ -13,7 +13,7 @@ import (
 
 // declared compares the percentages of a status document with what is measured.
 func declared(a probes.Assessment) Declared {
-	d := Declared{Drift: []Drift{}}
+	d := Declared{Drift: []Drift{}, Unclear: []Drift{}}
 	claimed, all := new(big.Rat), true
 	for _, c := range a.Components {
 		says := c.Component.Declared
@@ -23,29 +23,51 @@ func declared(a probes.Assessment) Declared {
 		}
 		d.Components++
 		claimed.Add(claimed, new(big.Rat).Mul(c.Possible, big.NewRat(int64(*says), 100)))
-		if *says != c.Percent {
-			d.Drift = append(d.Drift, Drift{
-				Component: string(c.Component.ID), Title: text(c.Component.Title), Declared: *says, Measured: c.Percent, Unknown: unmeasured(c),
-			})
+		x := Drift{Component: string(c.Component.ID), Title: text(c.Component.Title), Declared: *says, Measured: c.Percent, High: high(a, c)}
+		switch {
+		case x.Declared == x.Measured:
+		case x.Measured < x.Declared && x.Declared <= x.High:
+			d.Unclear = append(d.Unclear, x)
+		default:
+			d.Drift = append(d.Drift, x)
 		}
 	}
 	if all && d.Components > 0 {
 		total := probes.Percent(claimed, a.Possible)
 		d.Total = &total
 	}
-	slices.SortStableFunc(d.Drift, func(x, y Drift) int { return cmp.Compare(y.size(), x.size()) })
+	for _, list := range [][]Drift{d.Drift, d.Unclear} {
+		slices.SortStableFunc(list, func(x, y Drift) int { return cmp.Compare(y.size(), x.size()) })
+	}
 	return d
 }
 
-// unmeasured counts the checks of a component that could not be measured.
-func unmeasured(c probes.ComponentScore) int {
-	n := 0
+// high is the percentage of a component if everything that could not be measured passed.
+func high(a probes.Assessment, c probes.ComponentScore) int {
+	points := new(big.Rat).Set(c.Earned)
 	for _, i := range c.Items {
-		if i.Status == probes.Unknown || i.Status == probes.Pending {
-			n++
+		if blind(a, i) {
+			points.Add(points, i.Worth)
 		}
 	}
-	return n
+	if c.Possible.Sign() == 0 {
+		return c.Percent
+	}
+	return probes.Percent(points, c.Possible)
+}
+
+// blind reports whether a check could not be measured: by itself, or because all that it waits for could not.
+func blind(a probes.Assessment, i probes.Item) bool {
+	switch i.Status {
+	case probes.Unknown, probes.Pending:
+		return true
+	case probes.Blocked:
+		return !slices.ContainsFunc(i.BlockedBy, func(id probes.ID) bool {
+			by, _ := a.Item(id)
+			return !blind(a, by)
+		})
+	}
+	return false
 }
 
 func (d Drift) size() int { return max(d.Measured-d.Declared, d.Declared-d.Measured) }
@@ -81,7 +103,11 @@ func task(c probes.ComponentScore, at time.Time) Task {
 				}
 			}
 		}
-		t.Steps = appendNew(t.Steps, text(i.Spec.Remedy))
+		if i.Status == probes.Unknown || i.Status == probes.Pending {
+			t.Steps = appendNew(t.Steps, "Make it measurable: "+text(i.Summary))
+		} else {
+			t.Steps = appendNew(t.Steps, text(i.Spec.Remedy))
+		}
 	}
 	if t.State == "unknown" && blocked {
 		t.State = "blocked"
@@ -215,10 +241,16 @@ func decisions(a probes.Assessment, s Status) []Decision {
 		}
 		add(o.Title, "%s", text)
 	}
+	unseen := map[string][]string{} // gates by why they cannot be measured
+	var causes []string
 	for _, g := range s.Gates {
 		if !g.Satisfied && (g.Status == "unknown" || g.Status == "pending") {
-			add("Make "+g.ID+" measurable", "a gate that cannot be measured keeps the verdict from GO: %s", g.Summary)
+			causes = appendNew(causes, g.Summary)
+			unseen[g.Summary] = append(unseen[g.Summary], g.ID)
 		}
+	}
+	for _, cause := range causes {
+		add("Make "+strings.Join(unseen[cause], ", ")+" measurable", "a gate that cannot be measured keeps the verdict from GO: %s", cause)
 	}
 	for _, w := range s.Waivers {
 		switch {

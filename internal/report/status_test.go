@@ -129,28 +129,38 @@ func TestStatusDoesNotDependOnHowLongAskingTook(t *testing.T) {
 }
 
 func TestDriftBothWaysLargestFirst(t *testing.T) {
-	a := board(t)
 	percent := func(n int) *int { return &n }
-	a.Components[0].Component.Declared, a.Components[0].Percent = percent(60), 100
-	a.Components[1].Component.Declared, a.Components[1].Percent = percent(100), 0
-	s := NewStatus(a, StatusMeta{At: noon})
-	var got []string
-	for _, d := range s.Declared.Drift {
-		got = append(got, fmt.Sprintf("%s: %s, %s", d.Title, d, d.Verb()))
-	}
-	want := []string{
-		"Backup: declared 100 %, measured 0 %, 100 percentage points worse, but 1 check could not be measured",
-		"Enhanced monitoring: declared 60 %, measured 100 %, 40 percentage points better, but 1 check could not be measured",
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("drift %q", got)
-	}
-	if s.Declared.NoDrift() != "" || s.Declared.Total == nil || *s.Declared.Total != 71 { // 18 × 0.6 + 7 of 25
-		t.Errorf("%+v", s.Declared)
-	}
-	a.Components[0].Component.Declared, a.Components[1].Component.Declared = percent(100), percent(0)
-	if none := NewStatus(a, StatusMeta{At: noon}).Declared; !strings.Contains(none.NoDrift(), "Nothing drifts") {
-		t.Errorf("%+v", none)
+	for name, tt := range map[string]struct {
+		declared                []*int // of monitoring, of which 44 % are measured and 33 % could not be, and of backup: 0 % and 33 %
+		drift, unclear, nothing string
+		total                   int
+	}{
+		"both ways": {[]*int{percent(20), percent(100)}, "Backup: declared 100 %, measured 0 %, 100 percentage points worse; Enhanced monitoring: declared 20 %, measured 44 %, 24 percentage points better", "", "", 42},
+		"not known": {[]*int{percent(60), percent(33)}, "", "Backup: declared 33 %, measured 0 %, the rest could not be measured; Enhanced monitoring: declared 60 %, measured 44 %, the rest could not be measured", "Nothing that could be measured drifts.", 52},
+		"none":      {[]*int{percent(44), percent(0)}, "", "", "Nothing drifts: what is declared of 2 components is what is measured.", 31},
+		"nobody":    {[]*int{nil, nil}, "", "", "The profile declares no percentages to compare with.", -1},
+		"one alone": {[]*int{nil, percent(0)}, "", "", "Nothing drifts: what is declared of 1 component is what is measured.", -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := board(t)
+			for n := range a.Components {
+				a.Components[n].Component.Declared = tt.declared[n]
+			}
+			d := NewStatus(a, StatusMeta{At: noon}).Declared
+			words := func(list []Drift) string {
+				var all []string
+				for _, x := range list {
+					all = append(all, fmt.Sprintf("%s: %s, %s", x.Title, x, x.Verb()))
+				}
+				return strings.Join(all, "; ")
+			}
+			if words(d.Drift) != tt.drift || words(d.Unclear) != tt.unclear || d.NoDrift() != tt.nothing {
+				t.Errorf("drift %q, unclear %q, %q", words(d.Drift), words(d.Unclear), d.NoDrift())
+			}
+			if (d.Total == nil) != (tt.total < 0) || d.Total != nil && *d.Total != tt.total {
+				t.Errorf("total %v, want %d", d.Total, tt.total)
+			}
+		})
 	}
 }
 

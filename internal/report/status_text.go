@@ -71,8 +71,10 @@ func (d Declared) NoDrift() string {
 		return ""
 	case d.Components == 0:
 		return "The profile declares no percentages to compare with."
+	case len(d.Unclear) > 0:
+		return "Nothing that could be measured drifts."
 	}
-	return fmt.Sprintf("Nothing drifts: each of the %d components that declare a percentage measures just that.", d.Components)
+	return fmt.Sprintf("Nothing drifts: what is declared of %s is what is measured.", count(d.Components, "component"))
 }
 
 // TotalText compares what the declared percentages add up to with the score.
@@ -83,16 +85,26 @@ func (d Declared) TotalText(percent int) string {
 	return fmt.Sprintf("Added up, %d %% are declared and %d %% measured.", *d.Total, percent)
 }
 
-// Verb says on which side of the declared percentage the measured one is, and what of that is not known.
+// Verb says on which side of the declared percentage the measured one is.
 func (d Drift) Verb() string {
-	text := fmt.Sprintf("%d percentage points worse", d.size())
-	if d.Measured > d.Declared {
-		text = fmt.Sprintf("%d percentage points better", d.size())
+	switch {
+	case d.Measured > d.Declared:
+		return fmt.Sprintf("%d percentage points better", d.size())
+	case d.Declared <= d.High:
+		return "the rest could not be measured"
 	}
-	if d.Unknown > 0 {
-		text += fmt.Sprintf(", but %s could not be measured", count(d.Unknown, "check"))
+	return fmt.Sprintf("%d percentage points worse", d.size())
+}
+
+// FilesText says why no file is listed, or nothing.
+func (s Status) FilesText() string {
+	switch {
+	case len(s.Files) > 0:
+		return ""
+	case s.checkout:
+		return "No file was seen: the checkout could not be read."
 	}
-	return text
+	return "No check of this report looks at files of a checkout."
 }
 
 // AgeText says how old the answer was when the report was written, unless it was asked for it.
