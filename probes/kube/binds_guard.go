@@ -124,12 +124,13 @@ func (r *reader) guard(ctx context.Context, w WorkloadRef, pods []*Pod, t *corev
 	if err != nil {
 		return "", "", err
 	}
-	every, err := r.podsIn(ctx, w.Namespace)
+	every, err := r.labelsIn(ctx, w.Namespace)
 	if err != nil {
 		return "", "", err
 	}
+	mine := groupAlike(pods)
 	if len(pods) == 0 {
-		pods = []*Pod{{Labels: t.Labels}}
+		mine = []alike{{t.Labels, 0}}
 	}
 	var own, idle []*policyv1.PodDisruptionBudget
 	for _, o := range seen.Items {
@@ -140,7 +141,7 @@ func (r *reader) guard(ctx context.Context, w WorkloadRef, pods []*Pod, t *corev
 		selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
 		switch {
 		case err != nil:
-		case anySelected(selector, pods):
+		case anySelected(selector, mine):
 			own = append(own, b)
 		case !anySelected(selector, every) && strings.Contains(b.Name, strings.Split(w.Name, "-")[0]):
 			idle = append(idle, b)
@@ -200,7 +201,7 @@ func (p budgetPart) ask(ctx context.Context, r *reader, f *findings) error {
 		if err != nil {
 			return err
 		}
-		pods, err := r.podsIn(ctx, b.Namespace)
+		pods, err := r.labelsIn(ctx, b.Namespace)
 		if err != nil {
 			return err
 		}

@@ -204,9 +204,9 @@ func podMonitorBinds(ctx context.Context, r *reader, m *monitor, in []string) (g
 	if err != nil {
 		return "", "has a selector that makes no sense: " + err.Error(), nil
 	}
-	var all []*Pod
+	var all []alike
 	for _, ns := range in {
-		pods, err := r.podsIn(ctx, ns)
+		pods, err := r.labelsIn(ctx, ns)
 		if err != nil {
 			return "", "", err
 		}

@@ -94,7 +94,10 @@ func (p *PolicyPart) binds(ctx context.Context, r *reader, f *findings) error {
 		e.Got = got
 		f.add(e, fault)
 	}
-	w := &policyWorld{reader: r, namespaces: known.Items}
+	w := &policyWorld{reader: r}
+	for _, o := range known.Items {
+		w.namespaces = append(w.namespaces, space{o.GetName(), o.GetLabels()})
+	}
 	bound := 0
 	for _, ns := range slices.Sorted(maps.Keys(by)) {
 		for _, policy := range by[ns] {
@@ -171,12 +174,18 @@ func open(rule networkingv1.NetworkPolicyIngressRule) bool {
 // policyWorld is what policies refer to.
 type policyWorld struct {
 	reader     *reader
-	namespaces []*unstructured.Unstructured
+	namespaces []space
+}
+
+// space is a namespace.
+type space struct {
+	name   string
+	labels labels.Set
 }
 
 // judge says whether a policy selects pods and relies on nothing that is not there. The fault follows the policy's name.
 func (w *policyWorld) judge(ctx context.Context, policy *networkingv1.NetworkPolicy) (got, fault string, err error) {
-	pods, err := w.reader.podsIn(ctx, policy.Namespace)
+	pods, err := w.reader.labelsIn(ctx, policy.Namespace)
 	if err != nil {
 		return "", "", err
 	}
@@ -237,9 +246,9 @@ func (w *policyWorld) peers(ctx context.Context, own string, rule policyRule) (f
 		if err != nil {
 			return "has a selector that makes no sense: " + err.Error(), nil
 		}
-		var all []*Pod
+		var all []alike
 		for _, ns := range in[i] {
-			pods, err := w.reader.podsIn(ctx, ns)
+			pods, err := w.reader.labelsIn(ctx, ns)
 			if err != nil {
 				return "", err
 			}
@@ -260,8 +269,8 @@ func (w *policyWorld) selected(s *metav1.LabelSelector) (names []string, fault s
 		return nil, "has a selector that makes no sense: " + err.Error()
 	}
 	for _, ns := range w.namespaces {
-		if selector.Matches(labels.Set(ns.GetLabels())) {
-			names = append(names, ns.GetName())
+		if selector.Matches(ns.labels) {
+			names = append(names, ns.name)
 		}
 	}
 	if len(names) > 0 {
@@ -270,7 +279,7 @@ func (w *policyWorld) selected(s *metav1.LabelSelector) (names []string, fault s
 	fault = "relies on a namespace with " + describeSelector(s) + ", and there is none"
 	for _, key := range slices.Sorted(maps.Keys(s.MatchLabels)) {
 		for _, ns := range w.namespaces {
-			if value := s.MatchLabels[key]; ns.GetName() == value && labelOf(ns, key) != value {
+			if value := s.MatchLabels[key]; ns.name == value && ns.labels[key] != value {
 				return nil, fmt.Sprintf("relies on label %s=%s, which namespace %s lacks", key, value, value)
 			}
 		}

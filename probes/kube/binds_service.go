@@ -119,7 +119,7 @@ func (r *reader) endpoints(ctx context.Context, s *corev1.Service, port *corev1.
 		return len(open), "", nil
 	}
 	if len(addresses) == 0 && len(s.Spec.Selector) > 0 {
-		pods, err := r.podsIn(ctx, s.Namespace)
+		pods, err := r.labelsIn(ctx, s.Namespace)
 		if err != nil {
 			return 0, "", err
 		}

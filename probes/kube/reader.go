@@ -36,7 +36,8 @@ type decodedObjects map[*unstructured.Unstructured]any
 type reader struct {
 	cluster   Cluster
 	lists     map[listing]probes.Seen[*unstructured.Unstructured]
-	pods      map[string]probes.Seen[*Pod] // by namespace
+	pods      map[string][]*Pod // by namespace
+	alike     map[string][]alike
 	slices    map[string]map[string][]*unstructured.Unstructured
 	before    decodedObjects // of the last asking
 	decoded   decodedObjects
@@ -45,7 +46,7 @@ type reader struct {
 
 func newReader(c Cluster, before decodedObjects) *reader {
 	return &reader{
-		cluster: c, lists: map[listing]probes.Seen[*unstructured.Unstructured]{}, pods: map[string]probes.Seen[*Pod]{},
+		cluster: c, lists: map[listing]probes.Seen[*unstructured.Unstructured]{}, pods: map[string][]*Pod{}, alike: map[string][]alike{},
 		slices: map[string]map[string][]*unstructured.Unstructured{}, before: before, decoded: decodedObjects{},
 	}
 }
@@ -94,16 +95,29 @@ func placed(what, namespace string) string {
 
 // podsIn returns the pods of a namespace.
 func (r *reader) podsIn(ctx context.Context, namespace string) ([]*Pod, error) {
-	if seen, ok := r.pods[namespace]; ok {
-		return seen.Items, nil
+	if known, ok := r.pods[namespace]; ok {
+		return known, nil
 	}
 	seen, err := r.cluster.Pods(ctx, namespace)
 	if err != nil {
 		return nil, fmt.Errorf("listing pods in %s: %w", namespace, err)
 	}
-	r.pods[namespace] = seen
+	r.pods[namespace] = seen.Items
 	r.confirmed = oldest(r.confirmed, seen.Confirmed)
 	return seen.Items, nil
+}
+
+// labelsIn returns the pods of a namespace by their labels.
+func (r *reader) labelsIn(ctx context.Context, namespace string) ([]alike, error) {
+	if known, ok := r.alike[namespace]; ok {
+		return known, nil
+	}
+	pods, err := r.podsIn(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	r.alike[namespace] = groupAlike(pods)
+	return r.alike[namespace], nil
 }
 
 // podsOf returns the pods of a workload that are there to stay.

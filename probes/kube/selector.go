@@ -3,6 +3,7 @@ package kube
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -26,23 +27,45 @@ func selectorOf(matchLabels map[string]string) *metav1.LabelSelector {
 	return &metav1.LabelSelector{MatchLabels: matchLabels}
 }
 
+// alike are pods with the same labels.
+type alike struct {
+	labels map[string]string
+	pods   int
+}
+
+// groupAlike groups pods by their labels, as far as these are one map: a large cluster's watch keeps the labels of a workload once.
+func groupAlike(pods []*Pod) []alike {
+	var groups []alike
+	at := map[uintptr]int{}
+	for _, p := range pods {
+		key := reflect.ValueOf(p.Labels).Pointer()
+		if i, ok := at[key]; ok {
+			groups[i].pods++
+			continue
+		}
+		at[key] = len(groups)
+		groups = append(groups, alike{p.Labels, 1})
+	}
+	return groups
+}
+
 // countSelected counts the pods that a selector matches.
-func countSelected(s labels.Selector, pods []*Pod) int {
+func countSelected(s labels.Selector, pods []alike) int {
 	n := 0
 	for _, p := range pods {
-		if s.Matches(labels.Set(p.Labels)) {
-			n++
+		if s.Matches(labels.Set(p.labels)) {
+			n += p.pods
 		}
 	}
 	return n
 }
 
-func anySelected(s labels.Selector, pods []*Pod) bool {
-	return slices.ContainsFunc(pods, func(p *Pod) bool { return s.Matches(labels.Set(p.Labels)) })
+func anySelected(s labels.Selector, pods []alike) bool {
+	return slices.ContainsFunc(pods, func(p alike) bool { return s.Matches(labels.Set(p.labels)) })
 }
 
 // noPod says that a selector selects no pod, and what pods carry that somebody may have meant.
-func noPod(s *metav1.LabelSelector, pods []*Pod) string {
+func noPod(s *metav1.LabelSelector, pods []alike) string {
 	if len(pods) == 0 {
 		return fmt.Sprintf("selects no pod (%s; its namespace has none)", describeSelector(s))
 	}
@@ -54,7 +77,7 @@ func noPod(s *metav1.LabelSelector, pods []*Pod) string {
 }
 
 // nearest names labels of pods that resemble those that no pod carries.
-func nearest(s *metav1.LabelSelector, pods []*Pod) string {
+func nearest(s *metav1.LabelSelector, pods []alike) string {
 	if s == nil {
 		return ""
 	}
@@ -64,7 +87,7 @@ func nearest(s *metav1.LabelSelector, pods []*Pod) string {
 		var values []string
 		carried := false
 		for _, p := range pods {
-			got, ok := p.Labels[key]
+			got, ok := p.labels[key]
 			carried = carried || ok && got == value
 			if ok && got != value && resembles(got, value) && !slices.Contains(values, key+"="+got) {
 				values = append(values, key+"="+got)
@@ -79,5 +102,7 @@ func nearest(s *metav1.LabelSelector, pods []*Pod) string {
 }
 
 func resembles(a, b string) bool {
-	return strings.Contains(a, b) || strings.Contains(b, a) || strings.Split(a, "-")[0] == strings.Split(b, "-")[0]
+	first, _, _ := strings.Cut(a, "-")
+	other, _, _ := strings.Cut(b, "-")
+	return first == other || strings.Contains(a, b) || strings.Contains(b, a)
 }
