@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -239,6 +240,42 @@ func TestRightsThatAreMissing(t *testing.T) {
 	expect(t, r, "kubernetes", Missing, "networkpolicies", "in monitoring, but not in")
 	expect(t, r, "kubernetes", Missing, "vault-prod/vault:8200", "services/proxy", `"http:vault:8200"`)
 	expect(t, r, "harbor", Missing, "does not say where it is")
+}
+
+func TestStoresThatAreConfigured(t *testing.T) {
+	w := newWard(t, "")
+	w.options.Dial = nil
+	minio := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/minio/health/live" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	t.Cleanup(minio.Close)
+	known := w.options.Getenv
+	w.options.Getenv = func(name string) (string, bool) {
+		if name == "PG" {
+			return "postgres://reader:hunter2@127.0.0.1:1/db?sslmode=disable", true
+		}
+		return known(name)
+	}
+	keep := *w.profile
+	keep.Connections = profile.Connections{
+		MinIO:    &profile.MinIO{URL: minio.URL, Read: &profile.Keys{AccessKey: probes.SecretRef{Env: "S3_ACCESS"}, SecretKey: probes.SecretRef{Env: "S3_SECRET"}}},
+		Postgres: &profile.Postgres{Read: profile.DSN{DSN: probes.SecretRef{Env: "PG"}}},
+	}
+	w.profile = &keep
+	r := w.examine(t)
+	expect(t, r, "minio", OK, "MinIO is alive")
+	expect(t, r, "minio", Missing, "S3_SECRET", "is not set")
+	expect(t, r, "postgres", Wrong, "connection", "PG")
+	if text := written(t, r); strings.Contains(text, "hunter2") {
+		t.Errorf("it shows a password:\n%s", text)
+	}
+	keep.Connections.MinIO.URL = "http://127.0.0.1:1"
+	keep.Connections.Postgres.Read.DSN.Env = "NONE"
+	r = w.examine(t)
+	expect(t, r, "minio", Wrong, "connection refused", "curl -i")
+	expect(t, r, "postgres", Missing, "NONE")
 }
 
 func TestTheMachine(t *testing.T) {

@@ -16,7 +16,8 @@ func (e *examination) systems(ctx context.Context) {
 		name string
 		try  func(context.Context)
 	}{
-		{"prometheus", e.prometheus}, {"harbor", e.harbor}, {"cloudflare", e.cloudflare}, {"checkout", e.checkout},
+		{"prometheus", e.prometheus}, {"harbor", e.harbor}, {"cloudflare", e.cloudflare}, {"minio", e.minio}, {"postgres", e.postgres},
+		{"checkout", e.checkout},
 	} {
 		trouble := e.Platform.Trouble(s.name)
 		switch {
@@ -33,11 +34,6 @@ func (e *examination) systems(ctx context.Context) {
 			bounded, cancel := context.WithTimeout(ctx, tryFor)
 			s.try(bounded)
 			cancel()
-		}
-	}
-	for _, name := range []string{"minio", "postgres"} {
-		if e.Profile.Connections.Has(name) && len(e.uses[name]) == 0 {
-			e.add(Finding{Area: name, Subject: "connection", State: Note, Text: "no check of the profile asks over it, so it is not tried"})
 		}
 	}
 }

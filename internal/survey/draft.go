@@ -231,11 +231,19 @@ func monitoring(f Found) *component {
 		Min  int      `yaml:"min"`
 		Jobs []string `yaml:"jobs,omitempty"`
 	}
-	return &component{id: "monitoring", title: "Monitoring", checks: []*check{{
+	c := &component{id: "monitoring", title: "Monitoring", checks: []*check{{
 		id: "targets-up", title: fmt.Sprintf("At least %d targets are up and every job has one", f.Prometheus.Up), probe: "prometheus.targets",
 		connection: "prometheus", with: params{f.Prometheus.Up, f.Prometheus.Jobs}, gate: true, every: "30s", comment: "as many as are up now",
 		remedy: "Open Status → Targets in Prometheus, and mend what the evidence calls down.",
 	}}}
+	if len(f.Monitors) > 0 {
+		c.checks = append(c.checks, &check{
+			id: "monitors-bind", title: "Every monitor selects a Service or Pod and yields a target that is up", probe: "prometheus.monitors",
+			connection: "prometheus", with: map[string]any{"monitors": f.Monitors}, every: "1m",
+			remedy: "Give each Service the label and the named port that its monitor selects.",
+		})
+	}
+	return c
 }
 
 func backups(f Found) *component {

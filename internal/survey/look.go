@@ -33,6 +33,7 @@ type Found struct {
 	Issued     bool     // whether there are certificates of cert-manager
 	Metrics    bool     // whether the metrics API is registered
 	Prometheus Prometheus
+	Monitors   []Monitors
 	Velero     Velero
 	Harbor     string   // URL
 	Unseen     []string // what could not be read, and why
@@ -66,6 +67,13 @@ type Prometheus struct {
 	Service string
 	Up      int      // targets that are up
 	Jobs    []string // that have one
+}
+
+// Monitors are the operator's monitors of a namespace.
+type Monitors struct {
+	Namespace       string   `yaml:"namespace"`
+	ServiceMonitors []string `yaml:"serviceMonitors,omitempty"`
+	PodMonitors     []string `yaml:"podMonitors,omitempty"`
 }
 
 // Velero is an installation of Velero; Namespace is empty if there is none.

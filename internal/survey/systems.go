@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -103,8 +104,31 @@ func (s *surveyor) prometheus(ctx context.Context) {
 	for _, c := range all[:min(len(all), 8)] {
 		if p, err := s.targets(ctx, c.service); err == nil {
 			s.found.Prometheus = p
+			s.monitors(ctx)
 			return
 		}
+	}
+}
+
+// monitors looks for what the Prometheus Operator is told to scrape.
+func (s *surveyor) monitors(ctx context.Context) {
+	by := map[string]*Monitors{}
+	of := func(namespace string) *Monitors {
+		if by[namespace] == nil {
+			by[namespace] = &Monitors{Namespace: namespace}
+		}
+		return by[namespace]
+	}
+	for _, o := range s.list(ctx, resource("monitoring.coreos.com", "v1", "servicemonitors")) {
+		m := of(o.GetNamespace())
+		m.ServiceMonitors = append(m.ServiceMonitors, o.GetName())
+	}
+	for _, o := range s.list(ctx, resource("monitoring.coreos.com", "v1", "podmonitors")) {
+		m := of(o.GetNamespace())
+		m.PodMonitors = append(m.PodMonitors, o.GetName())
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(by)) {
+		s.found.Monitors = append(s.found.Monitors, *by[namespace])
 	}
 }
 

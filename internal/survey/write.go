@@ -3,6 +3,7 @@ package survey
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -107,9 +108,9 @@ func (p *page) header(d *Draft) {
 // connections writes those that a check is asked over, and as comments how to add the others.
 func (p *page) connections(d *Draft) {
 	p.line("connections: # secrets stand elsewhere: {env: NAME}, {file: PATH}, {secret: namespace/name/key}")
-	p.line("  kubernetes: {context: %s} # empty: the current context", quoted(d.Context))
+	p.line("  kubernetes: {context: %s} # empty: the current context", strconv.Quote(d.Context))
 	if d.uses("prometheus") {
-		p.line("  prometheus: {service: %s} # through the API server; or url: https://…", quoted(d.found.Prometheus.Service))
+		p.line("  prometheus: {service: %s} # through the API server; or url: https://…", strconv.Quote(d.found.Prometheus.Service))
 	} else {
 		p.line("  # prometheus: {service: \"namespace/name:9090\"} # none was found that answers")
 	}
@@ -123,8 +124,6 @@ func (p *page) connections(d *Draft) {
 	p.line("  # cloudflare: {account: {env: CLOUDFLARE_ACCOUNT_ID}, read: {token: {env: CLOUDFLARE_READ_TOKEN}}}")
 	p.line("  # checkout: {path: ~/platform} # of the platform's repository, for its guides and scripts")
 }
-
-func quoted(text string) string { return `"` + strings.ReplaceAll(text, `"`, `\"`) + `"` }
 
 func (p *page) component(c *component) {
 	p.line("")
