@@ -3,24 +3,29 @@ package platform
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/254carbon/gonogo/internal/platform/transport"
 	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/certificates"
 	"github.com/254carbon/gonogo/probes/edge"
 )
 
-var _ edge.Outside = (*Outside)(nil)
+var (
+	_ edge.Outside         = (*Outside)(nil)
+	_ certificates.Outside = (*Outside)(nil)
+)
 
 // resolver answers questions about public names over HTTPS. It is asked in place of the machine's resolver, whose answers about the
 // platform's hosts may be those of a split DNS or of a hosts file.
@@ -33,19 +38,19 @@ const maxRecords = 64 << 10
 // a credential and without following redirects.
 type Outside struct {
 	client *http.Client
+	afresh *http.Client // makes a handshake for each request
 	knock  *http.Client // believes any certificate
-	dial   transport.DialFunc
-	roots  *x509.CertPool
-	now    func() time.Time
 }
 
 func (x *Platform) openOutside(o Options) {
-	out := &Outside{client: transport.Client(x.transport(o, nil)), dial: o.Dial, roots: o.Roots, now: o.Now}
-	if out.dial == nil {
-		out.dial = (&net.Dialer{}).DialContext
+	dial := o.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
 	}
+	out := &Outside{client: transport.Client(x.transport(o, nil))}
+	out.afresh = transport.Client(transport.New(transport.Options{Dial: o.Dial, Roots: o.Roots, Now: o.Now, ReadOnly: o.ReadOnly, Afresh: true}))
 	out.knock = transport.Client(transport.Wrap(&http.Transport{
-		DialContext:         transport.Pinned(out.dial),
+		DialContext:         transport.Pinned(dial),
 		TLSHandshakeTimeout: 10 * time.Second,
 		DisableKeepAlives:   true,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}, //nolint:gosec // see Knock
@@ -139,6 +144,46 @@ func (o *Outside) Send(ctx context.Context, to netip.Addr, r *http.Request) (*ht
 func (o *Outside) Knock(ctx context.Context, at netip.AddrPort, r *http.Request) (*http.Response, error) {
 	resp, err := o.knock.Do(r.WithContext(pinTo(ctx, r, at)))
 	return resp, plain(err)
+}
+
+// Handshake shows the chain that a host serves at an address. It begins a request, so that a proxy is found as for any other, and ends it as
+// soon as the chain is known.
+func (o *Outside) Handshake(ctx context.Context, to netip.Addr, host string) (certificates.Chain, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, "https://"+host+"/", nil)
+	if err != nil {
+		return certificates.Chain{}, err
+	}
+	var mu sync.Mutex // the transport may still be at it when the request has ended
+	var chain certificates.Chain
+	trace := &httptrace.ClientTrace{TLSHandshakeDone: func(state tls.ConnectionState, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		var invalid *tls.CertificateVerificationError
+		switch {
+		case err == nil && state.ServerName == req.URL.Hostname():
+			chain.Certificates = state.PeerCertificates
+		case errors.As(err, &invalid):
+			chain.Certificates, chain.Invalid = invalid.UnverifiedCertificates, invalid.Err
+		default:
+			return
+		}
+		cancel()
+	}}
+	resp, err := o.afresh.Do(req.WithContext(httptrace.WithClientTrace(pinTo(ctx, req, netip.AddrPortFrom(to, 0)), trace)))
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(chain.Certificates) > 0 {
+		return chain, nil
+	}
+	if err == nil {
+		err = errors.New("the host answered without one")
+	}
+	return chain, plain(err)
 }
 
 // pinTo sends the requests of a context to an address, at the request's own port where the address has none.

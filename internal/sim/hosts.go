@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/254carbon/gonogo/internal/sim/edge"
 	"github.com/254carbon/gonogo/internal/sim/faults"
 )
 
@@ -36,7 +37,7 @@ type host struct {
 }
 
 // startHosts listens on a free port of the loopback interface.
-func startHosts(byName map[string]*host, certificates *Certificates, now func() time.Time) (*hosts, error) {
+func startHosts(byName map[string]*host, certificates *edge.Certificates, now func() time.Time) (*hosts, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listening on loopback for the simulated platform: %w", err)
@@ -46,7 +47,7 @@ func startHosts(byName map[string]*host, certificates *Certificates, now func() 
 		Handler:           http.HandlerFunc(h.serve),
 		ReadHeaderTimeout: 10 * time.Second,
 		MaxHeaderBytes:    1 << 20,
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificates.get, NextProtos: []string{"http/1.1"}},
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificates.Get, NextProtos: []string{"http/1.1"}},
 		ErrorLog:          log.New(discard{}, "", 0), // cut connections are this server's business
 	}
 	h.done.Go(func() { _ = h.server.ServeTLS(listener, "", "") })

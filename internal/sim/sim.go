@@ -77,7 +77,7 @@ type Sim struct {
 	Portal     *portal.Server
 	// Edge is what the internet shows of the platform, and Certificates what its hosts show of themselves.
 	Edge         *edge.Edge
-	Certificates *Certificates
+	Certificates *edge.Certificates
 	// Observability is what stands beside Prometheus.
 	Observability *observability.Servers
 
@@ -161,7 +161,7 @@ func (s *Sim) populate(reset bool) error {
 	s.Harbor = harbor.New(harborState, harbor.Options{Now: s.Now, Registry: oci.NewRegistry()})
 	s.Cloudflare = cloudflare.New(cloudflareState, cloudflare.Options{Now: s.Now})
 	s.Edge = edge.New(edge.Options{Cloudflare: s.Cloudflare, Now: s.Now})
-	if s.Certificates, err = newCertificates(s.base); err != nil {
+	if s.Certificates, err = edge.NewCertificates(Epoch); err != nil {
 		return err
 	}
 	if kept != nil {
@@ -198,14 +198,14 @@ func (s *Sim) listen() error {
 		if name == harborHost { // its certificate is one that people see
 			continue
 		}
-		if err := s.Certificates.program(name); err != nil {
+		if err := s.Certificates.Program(name); err != nil {
 			return err
 		}
 	}
 	upstream := &faults.Injector{Handler: oci.NewUpstream()}
 	for _, name := range oci.UpstreamHosts() {
 		servers[name] = &host{"upstream", upstream}
-		if err := s.Certificates.program(name); err != nil {
+		if err := s.Certificates.Program(name); err != nil {
 			return err
 		}
 	}
@@ -254,8 +254,8 @@ const kubernetesToken = "reader-of-a-simulated-cluster"
 
 // Platform turns the options of a real platform into those of this one.
 func (s *Sim) Platform(o platform.Options) platform.Options {
-	o.Dial, o.Roots, o.Now, o.Answers = s.hosts.dial, s.Certificates.roots(), s.Now, "https://"+answersHost
-	o.REST = &rest.Config{Host: "https://" + kubernetesHost + ":6443", BearerToken: kubernetesToken, TLSClientConfig: rest.TLSClientConfig{CAData: s.Certificates.pem}}
+	o.Dial, o.Roots, o.Now, o.Answers = s.hosts.dial, s.Certificates.Roots(), s.Now, "https://"+answersHost
+	o.REST = &rest.Config{Host: "https://" + kubernetesHost + ":6443", BearerToken: kubernetesToken, TLSClientConfig: rest.TLSClientConfig{CAData: s.Certificates.PEM()}}
 	o.Getenv, o.Checkout = s.getenv, s.Checkout
 	return o
 }

@@ -91,6 +91,17 @@ func changes(t *testing.T) []change {
 	for _, m := range portal.Mutations() {
 		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(_ *testing.T, s *sim.Sim) { m.Apply(s.Portal) }})
 	}
+	for _, m := range edge.CertificateMutations() {
+		c := change{name: m.Name, harmless: m.Harmless, apply: func(t *testing.T, s *sim.Sim) {
+			if err := m.Apply(s.Certificates); err != nil {
+				t.Fatal(err)
+			}
+		}}
+		if !m.Harmless {
+			c.expect = []expectation{{check: "certificates", warn: m.Warns, says: m.Words}}
+		}
+		list = append(list, c)
+	}
 	for _, m := range edge.Mutations() {
 		c := change{name: m.Name, harmless: m.Harmless, expect: words(m.Checks, m.Words), apply: func(_ *testing.T, s *sim.Sim) { m.Apply(s.Edge) }}
 		for i := range c.expect {
@@ -253,7 +264,7 @@ func TestEverySourceIsAsked(t *testing.T) {
 	for _, r := range s.Requests() {
 		asked[r.Connection]++
 	}
-	for _, connection := range append(sim.Connections(), "demo") {
+	for _, connection := range sim.Connections() {
 		if asked[connection] == 0 {
 			t.Errorf("%s was never asked", connection)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/alertmanager"
 	"github.com/254carbon/gonogo/probes/catalogue"
+	"github.com/254carbon/gonogo/probes/certificates"
 	"github.com/254carbon/gonogo/probes/cloudflare"
 	"github.com/254carbon/gonogo/probes/command"
 	"github.com/254carbon/gonogo/probes/edge"
@@ -93,6 +94,7 @@ func list() []kind {
 		of(cloudflare.AccessKind(), func(p cloudflare.AccessParams, x X) probes.Probe { return cloudflare.NewAccess(x.Cloudflare, p) }),
 		of(cloudflare.RoutesKind(), func(p cloudflare.RoutesParams, x X) probes.Probe { return cloudflare.NewRoutes(x.Cloudflare, p) }),
 		of(edge.Info(), func(p edge.Params, x X) probes.Probe { return edge.New(x.Outside, p, x.Now) }),
+		of(certificates.Info(), func(p certificates.Params, x X) probes.Probe { return certificates.New(x.Outside, x.Cluster, p, x.Now) }),
 		of(web.Info(), func(p web.Params, x X) probes.Probe { return web.New(x.Web, p, x.Now) }),
 		{evidence.Info(), func(id probes.ID, params any, x X) (probes.Probe, error) {
 			return evidence.New(x.Evidence, x.Cluster, id, *params.(*evidence.Params), x.Now), nil

@@ -2,14 +2,9 @@ package edge_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -53,8 +48,14 @@ func newWorld(t *testing.T, change ...func(*world)) probes.Probe {
 		c(w)
 	}
 	server := httptest.NewUnstartedServer(w.handler)
-	cert, roots := certificate(t, w.lasting)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	certificates, err := sim.NewCertificates(noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := certificates.Set(vault, sim.Certificate{Left: w.lasting}); err != nil {
+		t.Fatal(err)
+	}
+	server.TLS = &tls.Config{GetCertificate: certificates.Get}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.CloseClientConnections)
@@ -73,7 +74,7 @@ func newWorld(t *testing.T, change ...func(*world)) probes.Probe {
 		dial = w.dial
 	}
 	x, err := platform.Open(&profile.Profile{}, platform.Options{
-		Kubeconfig: "/nowhere", ReadOnly: true, Now: clock, Dial: dial, Roots: roots, Getenv: func(string) (string, bool) { return "", false },
+		Kubeconfig: "/nowhere", ReadOnly: true, Now: clock, Dial: dial, Roots: certificates.Roots(), Getenv: func(string) (string, bool) { return "", false },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -83,31 +84,6 @@ func newWorld(t *testing.T, change ...func(*world)) probes.Probe {
 		t.Fatal(err)
 	}
 	return edge.New(x.Outside, w.params, clock)
-}
-
-// certificate is one for every host, valid around noon.
-func certificate(t *testing.T, lasting time.Duration) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: append(sim.Hosts(), sim.ResolverHost, "nobody.cloudflareaccess.com"),
-		NotBefore: noon.Add(-48 * time.Hour), NotAfter: noon.Add(lasting), IsCA: true, BasicConstraintsValid: true,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
 }
 
 func with(change ...func(*world)) func(*testing.T) probes.Probe {

@@ -28,6 +28,7 @@ type Options struct {
 	Dial       DialFunc         // nil for the machine's own
 	Roots      *x509.CertPool   // nil for the machine's own
 	Now        func() time.Time // by which certificates are valid; nil for the machine's clock
+	Afresh     bool             // makes a connection for each request
 	ReadOnly   bool             // lets nothing out but reads
 	Kubernetes bool             // knows what reading means to a Kubernetes API server
 	MaxBody    int64            // of one answer; 0 for DefaultMaxBody
@@ -45,6 +46,7 @@ func New(o Options) http.RoundTripper {
 		IdleConnTimeout:        90 * time.Second,
 		MaxIdleConnsPerHost:    4,
 		ForceAttemptHTTP2:      true,
+		DisableKeepAlives:      o.Afresh,
 	}
 	if o.Dial != nil {
 		t.Proxy, t.DialContext = nil, o.Dial

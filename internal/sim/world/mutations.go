@@ -41,7 +41,7 @@ func Mutations() []Mutation {
 	return slices.Concat(
 		nodeMutations(), monitoringMutations(), monitorMutations(), serviceMutations(), scalerMutations(), securityMutations(), veleroServerMutations(), locationMutations(),
 		scheduleMutations(), backupMutations(), domainMutations(), postgresMutations(), imageMutations(), harmlessMutations(),
-		evidenceMutations(),
+		evidenceMutations(), certificateMutations(),
 	)
 }
 

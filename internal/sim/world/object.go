@@ -44,6 +44,8 @@ var (
 	serviceMonitors = grouped("monitoring.coreos.com", "v1", "servicemonitors")
 	podMonitors     = grouped("monitoring.coreos.com", "v1", "podmonitors")
 	alertmanagers   = grouped("monitoring.coreos.com", "v1", "alertmanagers")
+	clusterIssuers  = grouped("cert-manager.io", "v1", "clusterissuers")
+	certificates    = grouped("cert-manager.io", "v1", "certificates")
 	locations       = grouped("velero.io", "v1", "backupstoragelocations")
 	schedules       = grouped("velero.io", "v1", "schedules")
 	backups         = grouped("velero.io", "v1", "backups")

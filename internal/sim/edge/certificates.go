@@ -1,4 +1,4 @@
-package sim
+package edge
 
 import (
 	"crypto/ecdsa"
@@ -17,7 +17,7 @@ import (
 // Certificate says what a simulated host shows of itself. The zero value of a field is what a host in order shows.
 type Certificate struct {
 	Names  []string      // that it is for; by default the host
-	Left   time.Duration // until it ends, from the start of the simulation on; by default 60 days
+	Left   time.Duration // until it ends, from the epoch of the simulation on; by default 60 days
 	Issuer string        // organisation that signed it; by default the one that plays Let's Encrypt
 	Alone  bool          // signed by itself, in the name of that organisation
 	Bare   bool          // shown without the certificate of its issuer
@@ -32,10 +32,9 @@ const (
 // Certificates are what the simulated hosts show of themselves, signed by authorities that live as long as the process: a root that the
 // platform's clients are told to trust, and below it issuers that play the real ones.
 type Certificates struct {
-	base time.Time // of the simulated clock
-	key  *ecdsa.PrivateKey
-	root *x509.Certificate
-	pem  []byte
+	epoch time.Time
+	key   *ecdsa.PrivateKey
+	root  *x509.Certificate
 
 	mu      sync.Mutex
 	serial  int64
@@ -43,15 +42,14 @@ type Certificates struct {
 	shown   map[string]*tls.Certificate
 }
 
-// newCertificates makes the root. Hosts of the platform's programs show certificates that outlive both the simulated clock and the machine's:
-// not every client goes by the simulated one.
-func newCertificates(base time.Time) (*Certificates, error) {
+// NewCertificates makes the root. The epoch is when the simulation began.
+func NewCertificates(epoch time.Time) (*Certificates, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("making a key for the simulated platform: %w", err)
 	}
-	c := &Certificates{base: base, key: key, issuers: map[string]*x509.Certificate{}, shown: map[string]*tls.Certificate{}}
-	from, until := always()
+	c := &Certificates{epoch: epoch, key: key, issuers: map[string]*x509.Certificate{}, shown: map[string]*tls.Certificate{}}
+	from, until := c.always()
 	c.root, err = c.issue(&x509.Certificate{
 		Subject: pkix.Name{CommonName: "simulated root", Organization: []string{"simulated platform"}}, NotBefore: from, NotAfter: until,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
@@ -59,12 +57,13 @@ func newCertificates(base time.Time) (*Certificates, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.pem = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.root.Raw})
 	return c, nil
 }
 
-// always is a time that today is in, whatever the machine's clock says; its dates are always the same.
-func always() (from, until time.Time) { return Epoch.AddDate(-1, 0, 0), Epoch.AddDate(100, 0, 0) }
+// always is a time that today is in, whatever the machine's clock says: not every client goes by the simulated one.
+func (c *Certificates) always() (from, until time.Time) {
+	return c.epoch.AddDate(-1, 0, 0), c.epoch.AddDate(100, 0, 0)
+}
 
 // issue signs a certificate, by itself if there is no issuer. One key does for all.
 func (c *Certificates) issue(template, issuer *x509.Certificate) (*x509.Certificate, error) {
@@ -89,7 +88,7 @@ func (c *Certificates) issuer(organisation string) (*x509.Certificate, error) {
 	if known := c.issuers[organisation]; known != nil {
 		return known, nil
 	}
-	from, until := always()
+	from, until := c.always()
 	made, err := c.issue(&x509.Certificate{
 		Subject: pkix.Name{CommonName: "R11 (simulated)", Organization: []string{organisation}}, NotBefore: from, NotAfter: until,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
@@ -109,7 +108,7 @@ func (c *Certificates) set(host string, what Certificate) error {
 	if what.Left == 0 {
 		what.Left = certificateLeft
 	}
-	until := c.base.Add(what.Left)
+	until := c.epoch.Add(what.Left)
 	return c.show(host, what, until.Add(-certificateLife), until)
 }
 
@@ -149,16 +148,16 @@ func (c *Certificates) show(host string, what Certificate, from, until time.Time
 	return nil
 }
 
-// program lets a host of the platform's programs show a certificate that outlives the clocks.
-func (c *Certificates) program(host string) error {
+// Program lets a host of the platform's programs show a certificate that outlives the clocks.
+func (c *Certificates) Program(host string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	from, until := always()
+	from, until := c.always()
 	return c.show(host, Certificate{Issuer: "simulated platform"}, from, until)
 }
 
-// get is what a client is shown that asks for a host by name.
-func (c *Certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+// Get is what a client is shown that asks for a host by name.
+func (c *Certificates) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.shown[hello.ServerName] == nil {
@@ -169,9 +168,14 @@ func (c *Certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	return c.shown[hello.ServerName], nil
 }
 
-// roots are what clients trust.
-func (c *Certificates) roots() *x509.CertPool {
+// Roots are what clients trust.
+func (c *Certificates) Roots() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(c.root)
 	return pool
+}
+
+// PEM is the root as a file would hold it.
+func (c *Certificates) PEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.root.Raw})
 }
