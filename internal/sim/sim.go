@@ -211,7 +211,7 @@ func (s *Sim) listen() error {
 	}
 	if s.scenario == AsFound { // the issuer called letsencrypt-prod signed by itself; the doors of the services stand open behind the edge's own
 		for _, label := range []string{"", "www.", "portal.", "mlflow.", "spark-history."} {
-			if err := s.Certificates.Set(label+cloudflare.Domain, Certificate{Alone: true, Issuer: "254Carbon"}); err != nil {
+			if err := s.Certificates.Set(label+cloudflare.Domain, edge.Certificate{Alone: true, Issuer: "254Carbon"}); err != nil {
 				return err
 			}
 		}

@@ -85,6 +85,7 @@ const (
 // finding is what was found of one certificate.
 type finding struct {
 	host     string
+	served   bool // by a host, and not kept in the cluster
 	evidence probes.Evidence
 	until    time.Time
 	wrong    string // it fails the claim
@@ -143,7 +144,7 @@ func (p *probe) Observe(ctx context.Context) (probes.Observation, error) {
 
 // look looks at the chain of one host.
 func (p *probe) look(ctx context.Context, host string) finding {
-	f := finding{host: host, evidence: probes.Evidence{Subject: "chain of " + host, Want: p.wanted()}}
+	f := finding{host: host, served: true, evidence: probes.Evidence{Subject: "chain of " + host, Want: p.wanted()}}
 	name, port, ok := strings.Cut(host, ":")
 	if !ok {
 		port = "443"

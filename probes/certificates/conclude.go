@@ -2,6 +2,7 @@ package certificates
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,8 @@ func (p *probe) conclude(served, cluster []finding, confirmed time.Time, cluster
 	var wrong, short, blind []string
 	var first error
 	var next finding
-	for i, f := range append(append([]finding{}, served...), cluster...) {
+	for _, f := range slices.Concat(cluster[:min(1, len(cluster))], served, cluster[min(1, len(cluster)):]) { // the issuer is the cause of much
+
 		e := f.evidence
 		switch {
 		case f.err != nil:
@@ -31,7 +33,7 @@ func (p *probe) conclude(served, cluster []finding, confirmed time.Time, cluster
 			short = append(short, f.host+": "+f.short)
 			e.Wanting = true
 		}
-		if i < len(served) && f.err == nil && (next.host == "" || f.until.Before(next.until)) {
+		if f.served && f.err == nil && (next.host == "" || f.until.Before(next.until)) {
 			next = f
 		}
 		obs.Evidence = append(obs.Evidence, e)
