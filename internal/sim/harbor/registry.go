@@ -1,10 +1,12 @@
 package harbor
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -58,7 +60,7 @@ func cutLast(text, separator string) (before, after string, found bool) {
 }
 
 // withGrants answers a request for a repository if that is allowed. Which manifests are there is for Harbor's artifacts to say; what is in
-// them comes from the registry behind.
+// them comes from the registry behind, and what is pushed goes there.
 func (c *call) withGrants(allowed func(repository, action string) bool) {
 	repository, kind, reference := repositoryPath(c.r.URL.Path)
 	action := "pull"
@@ -81,7 +83,21 @@ func (c *call) withGrants(allowed func(repository, action string) bool) {
 		c.fail(http.StatusNotFound, "NOT_FOUND", "not found")
 		return
 	}
+	c.r.Body = io.NopCloser(bytes.NewReader(c.body)) // which was read already
 	c.s.registry.ServeHTTP(c.w, c.r)
+	if digest := c.w.Header().Get("Docker-Content-Digest"); c.r.Method == http.MethodPut && kind == "manifests" && digest != "" {
+		c.pushed(repository, reference, digest)
+	}
+}
+
+// pushed makes an artifact of a manifest that the registry behind took. What is pushed by its digest is a part of an image.
+func (c *call) pushed(repository, tag, digest string) {
+	if strings.Contains(tag, ":") {
+		return
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.st.Push(repository, tag, digest, c.s.now())
 }
 
 // repositoryPath takes a path of the registry's protocol apart.
