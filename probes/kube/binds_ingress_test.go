@@ -126,6 +126,10 @@ endpoints: [{addresses: [10.0.0.9]}]`
 				b["resource"] = object{"kind": "StorageBucket", "name": "x"}
 			})),
 			{Name: "no word on readiness is ready", New: world(edit("EndpointSlice", "trino-x", ready(nil))), Want: probes.Pass},
+			{Name: "a pod of two address families is one", Want: probes.Pass, Shows: []string{"service data-platform/trino:http, 1 ready endpoint"}, New: world(edit("EndpointSlice", "trino-x", set([]any{
+				object{"addresses": []any{"10.0.0.1"}, "targetRef": object{"kind": "Pod", "name": "trino-0"}},
+				object{"addresses": []any{"fd00::1"}, "targetRef": object{"kind": "Pod", "name": "trino-0"}},
+			}, "endpoints")))},
 			{Name: "another path is another's", New: world(add(second("/ui"))), Want: probes.Pass, Shows: []string{"path /ui"}},
 			{Name: "a canary is no owner", New: world(add(second("/")), edit("Ingress", "second", set(object{"nginx.ingress.kubernetes.io/canary": "true"}, "metadata", "annotations"))), Want: probes.Pass},
 			{Name: "a challenge is no owner", New: world(add(second("/")), edit("Ingress", "second", set(object{"acme.cert-manager.io/http01-solver": "true"}, "metadata", "labels"))), Want: probes.Pass},

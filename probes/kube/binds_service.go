@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -97,7 +98,7 @@ func (r *reader) endpoints(ctx context.Context, s *corev1.Service, port *corev1.
 	if err != nil {
 		return 0, "", err
 	}
-	addresses, open := map[string]bool{}, map[string]bool{} // address → ready; those with the port
+	known, open := map[string]bool{}, map[string]bool{} // endpoint → ready; those with the port
 	for _, o := range all {
 		slice, err := typed[discoveryv1.EndpointSlice](r, o)
 		if err != nil {
@@ -107,18 +108,20 @@ func (r *reader) endpoints(ctx context.Context, s *corev1.Service, port *corev1.
 		for i := range slice.Endpoints {
 			e := &slice.Endpoints[i]
 			isReady := e.Conditions.Ready == nil || *e.Conditions.Ready
-			for _, a := range e.Addresses {
-				addresses[a] = addresses[a] || isReady
-				if isReady && serves {
-					open[a] = true
-				}
+			key := strings.Join(e.Addresses, ",")
+			if e.TargetRef != nil { // one pod may have addresses of two families
+				key = e.TargetRef.Kind + "/" + e.TargetRef.Name
+			}
+			known[key] = known[key] || isReady
+			if isReady && serves {
+				open[key] = true
 			}
 		}
 	}
 	if len(open) > 0 {
 		return len(open), "", nil
 	}
-	if len(addresses) == 0 && len(s.Spec.Selector) > 0 {
+	if len(known) == 0 && len(s.Spec.Selector) > 0 {
 		pods, err := r.labelsIn(ctx, s.Namespace)
 		if err != nil {
 			return 0, "", err
@@ -133,13 +136,13 @@ func (r *reader) endpoints(ctx context.Context, s *corev1.Service, port *corev1.
 		}
 	}
 	up := 0
-	for _, isReady := range addresses {
+	for _, isReady := range known {
 		up += one(isReady)
 	}
 	if up > 0 {
 		return 0, fmt.Sprintf("has %s, and none serves its port %s", plural(up, "ready endpoint"), portLabel(port)), nil
 	}
-	return 0, fmt.Sprintf("has no ready endpoint (%d of %d ready)", up, len(addresses)), nil
+	return 0, fmt.Sprintf("has no ready endpoint (%d of %d ready)", up, len(known)), nil
 }
 
 func hasPort(slice *discoveryv1.EndpointSlice, name string) bool {
