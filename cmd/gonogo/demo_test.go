@@ -266,7 +266,7 @@ func TestFaultsBlindAndNeverBrighten(t *testing.T) {
 			over[string(c.Spec.ID)] = append(kinds[c.Kind].Others, "kubernetes")
 		}
 	}
-	for _, broken := range []string{"prometheus", "harbor", "cloudflare", "kubernetes"} {
+	for _, broken := range []string{"prometheus", "harbor", "cloudflare", "kubernetes", "minio"} {
 		for _, kind := range []string{"down", "slow", "500", "garbage", "huge", "reset", "unauthorized"} {
 			t.Run(broken+"="+kind, func(t *testing.T) {
 				t.Parallel()

@@ -20,6 +20,7 @@ import (
 	"github.com/254carbon/gonogo/internal/platform/cloudflare"
 	"github.com/254carbon/gonogo/internal/platform/cluster"
 	"github.com/254carbon/gonogo/internal/platform/harbor"
+	"github.com/254carbon/gonogo/internal/platform/minio"
 	"github.com/254carbon/gonogo/internal/platform/postgres"
 	"github.com/254carbon/gonogo/internal/platform/prom"
 	"github.com/254carbon/gonogo/internal/platform/record"
@@ -65,6 +66,7 @@ type Platform struct {
 	Mirror     *registry.Client // Harbor's registry, by gonogo's own credential
 	Upstream   *registry.Client // any other registry, without one
 	Cloudflare *cloudflare.Client
+	MinIO      *minio.Client
 	Postgres   *postgres.Client
 	PostgresAt func(dsn probes.SecretRef) asked.Database // another server
 	Web        *Web
@@ -91,6 +93,7 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 		"prometheus": func() error { return x.openPrometheus(p.Connections.Prometheus, o) },
 		"harbor":     func() error { return x.openHarbor(p.Connections.Harbor, o) },
 		"cloudflare": func() error { return x.openCloudflare(p.Connections.Cloudflare, o) },
+		"minio":      func() error { return x.openMinIO(p.Connections.MinIO, o) },
 		"postgres":   func() error { return x.openPostgres(p.Connections.Postgres, o) },
 	} {
 		if err := open(); err != nil {

@@ -97,11 +97,12 @@ type Token struct {
 
 // MinIO is the connection to an S3 object store.
 type MinIO struct {
-	place `yaml:"-"`
-	URL   string `yaml:"url" jsonschema:"required,description=Endpoint of the S3 API"`
-	Read  *Keys  `yaml:"read,omitempty" jsonschema:"description=Keys to read with"`
-	Write *Keys  `yaml:"write,omitempty" jsonschema:"description=Keys of the actions; never resolved in read-only mode"`
-	CA    *CA    `yaml:"ca,omitempty" jsonschema:"description=Certificate authority to trust besides the system's"`
+	place  `yaml:"-"`
+	URL    string `yaml:"url" jsonschema:"required,description=Endpoint of the S3 API"`
+	Region string `yaml:"region,omitempty" jsonschema:"description=Region that requests are signed for; us-east-1 by default"`
+	Read   *Keys  `yaml:"read,omitempty" jsonschema:"description=Keys to read with"`
+	Write  *Keys  `yaml:"write,omitempty" jsonschema:"description=Keys of the actions; never resolved in read-only mode"`
+	CA     *CA    `yaml:"ca,omitempty" jsonschema:"description=Certificate authority to trust besides the system's"`
 }
 
 // Keys are an S3 access key and its secret, by reference.

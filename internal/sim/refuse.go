@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/254carbon/gonogo/internal/sim/store"
 )
 
 // The servers refuse gonogo's own reading credential in the way each of them does.
@@ -42,5 +44,10 @@ func (s *Sim) refuseCloudflare(w http.ResponseWriter, r *http.Request) bool {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusForbidden)
 	_, _ = w.Write([]byte(`{"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"messages":[],"result":null}`))
+	return true
+}
+
+func refuseMinIO(w http.ResponseWriter, _ *http.Request) bool {
+	store.Refuse(w, "InvalidAccessKeyId", "The Access Key Id you provided does not exist in our records.")
 	return true
 }

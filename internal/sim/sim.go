@@ -27,6 +27,7 @@ import (
 	"github.com/254carbon/gonogo/internal/sim/oci"
 	"github.com/254carbon/gonogo/internal/sim/portal"
 	"github.com/254carbon/gonogo/internal/sim/prom"
+	"github.com/254carbon/gonogo/internal/sim/store"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/internal/state"
 )
@@ -43,7 +44,7 @@ func Scenarios() []string { return []string{Documented, Ready, AsFound} }
 
 // Connections lists the connections that faults can be switched on for.
 func Connections() []string {
-	return []string{"prometheus", "harbor", "cloudflare", "kubernetes", "edge"}
+	return []string{"prometheus", "harbor", "cloudflare", "kubernetes", "edge", "minio"}
 }
 
 // Epoch is when the simulated platform's clock starts.
@@ -55,6 +56,7 @@ const (
 	prometheusHost = "prometheus.254carbon.com"
 	harborHost     = "harbor.254carbon.com"
 	cloudflareHost = "api.cloudflare.com"
+	minioHost      = "minio-api.254carbon.com" // what the cluster knows as minio-service
 	answersHost    = "demo.254carbon.com"
 )
 
@@ -75,6 +77,7 @@ type Sim struct {
 	Harbor     *harbor.Server
 	Cloudflare *cloudflare.Server
 	Portal     *portal.Server
+	Backups    *store.Server // where the backups are kept
 	// Edge is what the internet shows of the platform, and Certificates what its hosts show of themselves.
 	Edge         *edge.Edge
 	Certificates *edge.Certificates
@@ -149,6 +152,13 @@ func (s *Sim) populate(reset bool) error {
 	s.Prometheus = prom.Platform(s.Now)
 	s.Prometheus.SetReplication(s.scenario == Ready)
 	s.Portal = portal.New()
+	bucket, objects := world.BackupBucket, world.BackupObjects(now)
+	if s.scenario == AsFound { // what the setup jobs made
+		bucket, objects = "velero-backups", nil
+	}
+	if s.Backups, err = store.New(bucket, objects...); err != nil {
+		return err
+	}
 	s.Observability = observability.Platform(s.Now, s.Prometheus)
 	s.answers = &answers{ready: s.scenario == Ready, done: map[string]bool{}}
 	harborState, cloudflareState := harbor.Documented(now, s.accounts), cloudflare.Documented(now, s.tokens)
@@ -182,6 +192,7 @@ func (s *Sim) listen() error {
 		"harbor":     {Handler: s.Harbor, Refuse: s.refuseHarbor},
 		"cloudflare": {Handler: s.Cloudflare, Refuse: s.refuseCloudflare},
 		"edge":       {Handler: s.Edge},
+		"minio":      {Handler: s.Backups, Refuse: refuseMinIO},
 		"demo":       {Handler: s.answers},
 	}
 	s.serveServices()
@@ -193,6 +204,7 @@ func (s *Sim) listen() error {
 	}
 	for name, connection := range map[string]string{
 		kubernetesHost: "kubernetes", prometheusHost: "prometheus", harborHost: "harbor", cloudflareHost: "cloudflare", answersHost: "demo",
+		minioHost: "minio", world.BackupHost: "minio",
 	} {
 		servers[name] = &host{connection, s.injectors[connection]}
 		if name == harborHost { // its certificate is one that people see
@@ -268,6 +280,11 @@ func (s *Sim) Profile(p *profile.Profile) *profile.Profile {
 	}
 	own := *p.Locked(digests)
 	own.Connections.Checkout = &profile.Checkout{Path: checkout.Name}
+	if m := own.Connections.MinIO; m != nil && s.scenario == Ready { // the backups have moved out of the cluster
+		moved := *m
+		moved.URL = "https://" + world.BackupHost
+		own.Connections.MinIO = &moved
+	}
 	if s.scenario != AsFound { // where it is asked for at its Service, and nothing runs behind that
 		own.Connections.Prometheus = &profile.Prometheus{URL: "https://" + prometheusHost}
 	}
@@ -282,7 +299,7 @@ func (s *Sim) getenv(name string) (string, bool) {
 		"HARBOR_USER": s.accounts.Reader.Username, "HARBOR_PASSWORD": s.accounts.Reader.Password,
 		"HARBOR_ROBOT_USER": s.accounts.Platform.Username, "HARBOR_ROBOT_PASSWORD": s.accounts.Platform.Password,
 		"CLOUDFLARE_ACCOUNT_ID": cloudflare.AccountID, "CLOUDFLARE_READ_TOKEN": s.tokens.Reader, "CLOUDFLARE_API_TOKEN": s.tokens.Platform,
-		"GRAFANA_TOKEN": observability.GrafanaToken,
+		"MINIO_ACCESS_KEY": store.AccessKey, "MINIO_SECRET_KEY": store.SecretKey, "GRAFANA_TOKEN": observability.GrafanaToken,
 	}[name]
 	return value, ok
 }

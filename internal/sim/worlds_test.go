@@ -19,6 +19,7 @@ import (
 	"github.com/254carbon/gonogo/internal/sim/observability"
 	"github.com/254carbon/gonogo/internal/sim/portal"
 	"github.com/254carbon/gonogo/internal/sim/prom"
+	"github.com/254carbon/gonogo/internal/sim/store"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/all"
@@ -84,6 +85,13 @@ func changes(t *testing.T) []change {
 				err = m.Apply(dir, s.Now())
 			}
 			if err != nil {
+				t.Fatal(err)
+			}
+		}})
+	}
+	for _, m := range store.Mutations() {
+		list = append(list, change{m.Name, m.Harmless, words(m.Checks, m.Words), func(t *testing.T, s *sim.Sim) {
+			if err := m.Apply(s.Backups); err != nil {
 				t.Fatal(err)
 			}
 		}})

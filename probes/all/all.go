@@ -67,7 +67,13 @@ func list() []kind {
 		ofErr(kube.ObjectsInfo(), func(p kube.ObjectsParams, x X) (probes.Probe, error) { return kube.NewObjects(x.Cluster, p, x.Now) }),
 		of(kube.MetricsInfo(), func(p kube.MetricsParams, x X) probes.Probe { return kube.NewMetrics(x.Cluster, p, x.Now) }),
 		of(velero.ServerInfo(), func(p velero.ServerParams, x X) probes.Probe { return velero.NewServer(x.Cluster, p) }),
-		of(velero.StorageInfo(), func(p velero.StorageParams, x X) probes.Probe { return velero.NewStorage(x.Cluster, nil, p, x.Now) }),
+		of(velero.StorageInfo(), func(p velero.StorageParams, x X) probes.Probe {
+			var store velero.Buckets // none leaves the bucket to Velero
+			if p.Store != "" {
+				store = x.MinIO
+			}
+			return velero.NewStorage(x.Cluster, store, p, x.Now)
+		}),
 		of(velero.SchedulesInfo(), func(p velero.SchedulesParams, x X) probes.Probe { return velero.NewSchedules(x.Cluster, p, x.Now) }),
 		of(velero.DomainInfo(), func(p velero.DomainParams, x X) probes.Probe { return velero.NewDomain(x.Cluster, x.Hosts, p) }),
 		of(velero.BackupsInfo(), func(p velero.BackupsParams, x X) probes.Probe { return velero.NewBackups(x.Cluster, p, x.Now) }),

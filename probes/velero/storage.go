@@ -16,6 +16,7 @@ type StorageParams struct {
 	Name                string        `yaml:"name,omitempty" jsonschema:"description=name that the default location must have; empty for any"`
 	Bucket              string        `yaml:"bucket,omitempty" jsonschema:"description=bucket that the location must use; empty for any"`
 	Prefix              string        `yaml:"prefix,omitempty" jsonschema:"description=prefix within the bucket; empty for any"`
+	Store               string        `yaml:"store,omitempty" jsonschema:"description=connection over which the bucket itself is looked at; empty leaves that to Velero,enum=minio"`
 	ValidationFrequency time.Duration `yaml:"validationFrequency,omitempty" jsonschema:"description=how often the server validates a location that does not say so itself"`
 }
 
@@ -24,10 +25,23 @@ func (p *StorageParams) Validate() error {
 	switch {
 	case p.Namespace == "":
 		return fmt.Errorf("namespace must not be empty")
+	case p.Store != "" && p.Store != Store:
+		return fmt.Errorf("store must be %s or nothing, not %q", Store, p.Store)
 	case p.ValidationFrequency < 0:
 		return fmt.Errorf("validationFrequency must not be negative, it is %s", p.ValidationFrequency)
 	}
 	return nil
+}
+
+// Store is the connection to the object store.
+const Store = "minio"
+
+// Connections says over what the location is looked at.
+func (p *StorageParams) Connections() []string {
+	if p.Store == "" {
+		return []string{Connection}
+	}
+	return []string{Connection, p.Store}
 }
 
 // StorageInfo describes the kind velero.storage.
@@ -92,12 +106,12 @@ func (p storageProbe) Observe(ctx context.Context) (probes.Observation, error) {
 		findings[i].evidence = findings[i].evidence.From(seen.Request)
 	}
 	if p.buckets != nil && l.bucket() != "" {
-		f, err := p.bucketExists(ctx, l)
+		f, err := p.inStore(ctx, r, l)
 		if err != nil && !wanting(findings) {
 			return probes.Observation{}, err
 		}
 		if err == nil {
-			findings = append(findings, f)
+			findings = append(findings, f...)
 		}
 	}
 	obs := conclude(findings)
@@ -268,18 +282,4 @@ func (p storageProbe) bucketNamed(l *location) []finding {
 		findings = append(findings, prefix)
 	}
 	return findings
-}
-
-// bucketExists asks the object store itself.
-func (p storageProbe) bucketExists(ctx context.Context, l *location) (finding, error) {
-	exists, request, err := p.buckets.Exists(ctx, l.bucket())
-	if err != nil {
-		return finding{}, fmt.Errorf("looking for bucket %s: %w", l.bucket(), err)
-	}
-	f := finding{evidence: probes.Evidence{Subject: "bucket " + l.bucket(), Want: "exists", Got: "exists"}.From(request)}
-	if !exists {
-		f.evidence.Got = "does not exist"
-		f.cause = fmt.Sprintf("bucket %s, which location %s uses, does not exist", l.bucket(), l.Name)
-	}
-	return f, nil
 }

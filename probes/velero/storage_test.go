@@ -3,6 +3,7 @@ package velero
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -14,12 +15,15 @@ import (
 )
 
 type buckets struct {
-	exists bool
-	err    error
+	shows Bucket
+	err   error
+	host  string
 }
 
-func (b buckets) Exists(context.Context, string) (bool, probes.Request, error) {
-	return b.exists, probes.Request{Source: "HEAD s3://254carbon-backups", Repeat: "mc stat store/254carbon-backups"}, b.err
+func (b buckets) Host() string { return b.host }
+
+func (b buckets) Bucket(_ context.Context, name, prefix string) (Bucket, probes.Request, error) {
+	return b.shows, probes.Request{Source: "GET s3://" + name + "/" + prefix, Repeat: "mc ls store/" + name}, b.err
 }
 
 func TestStorage(t *testing.T) {
@@ -59,13 +63,21 @@ func TestStorage(t *testing.T) {
 			fail("read only", one(object{"spec.accessMode": "ReadOnly"}), "ReadOnly"),
 			fail("the bucket does not exist", newWith(buckets{}, locationOf("default", nil)), "bucket 254carbon-backups", "does not exist"),
 			fail("fails whatever the store says", newWith(buckets{err: errors.New("refused")}, locationOf("default", object{"status.phase": "Unavailable"})), "Unavailable"),
+			fail("the bucket is empty", newWith(buckets{shows: Bucket{Exists: true}}, locationOf("default", nil), backupOf("a", "daily", time.Hour, object{"spec.storageLocation": "default"})),
+				"empty under \"cluster-backups\"", "1 backup there Completed"),
+			{Name: "empty as yet", Want: probes.Pass, New: newWith(buckets{shows: Bucket{Exists: true}}, locationOf("default", nil),
+				backupOf("a", "daily", time.Hour, object{"spec.storageLocation": "other"}))},
+			{Name: "nothing to look with", Want: probes.Pass, Shows: []string{"not looked at", "as Velero found"},
+				New: newWith(buckets{err: fmt.Errorf("MINIO_ACCESS_KEY: %w", probes.ErrNoSecret)}, locationOf("default", nil))},
+			{Name: "a Service of the cluster", Want: probes.Pass, New: newWith(buckets{shows: Bucket{Exists: true, Holds: true}, host: "s3.example.org"},
+				locationOf("default", object{"spec.config.s3Url": "http://minio-service.data-platform.svc:9000"}))},
 			{Name: "slower frequency", New: one(object{"spec.validationFrequency": "1h", "status.lastValidationTime": ago(2 * time.Hour)}), Want: probes.Pass},
 			{
 				Name: "validation switched off", Want: probes.Pass, Shows: []string{"not demanded"},
 				New: one(object{"spec.validationFrequency": "0s", "status.lastValidationTime": ago(1000 * time.Hour)}),
 			},
 			{Name: "a second location", New: newWith(nil, locationOf("default", nil), locationOf("other", object{"spec.default": false, "status.phase": "Unavailable"})), Want: probes.Pass},
-			{Name: "the bucket exists", New: newWith(buckets{exists: true}, locationOf("default", nil)), Want: probes.Pass, Shows: []string{"HEAD s3://254carbon-backups"}},
+			{Name: "the bucket exists", New: newWith(buckets{shows: Bucket{Exists: true, Holds: true, Versioning: "Enabled"}}, locationOf("default", nil)), Want: probes.Pass, Shows: []string{"GET s3://254carbon-backups/cluster-backups", "versioning Enabled"}},
 			{Name: "clocks apart by a little", New: one(object{"status.lastValidationTime": ago(-30 * time.Second)}), Want: probes.Pass},
 		},
 		Errors: []probetest.Failure{
@@ -80,6 +92,8 @@ func TestStorage(t *testing.T) {
 			{Name: "wrong type", New: one(object{"spec.default": "yes"}), Says: []string{"reading backupstoragelocation default"}},
 			{Name: "a time that is none", New: one(object{"status.lastValidationTime": "yesterday"}), Says: []string{"reading backupstoragelocation"}},
 			{Name: "clocks apart", New: one(object{"status.lastValidationTime": ago(-time.Hour)}), Says: []string{"clocks"}},
+			{Name: "another store", Says: []string{"writes to backups.example.org", "leads to s3.example.org"},
+				New: newWith(buckets{shows: Bucket{Exists: true}, host: "s3.example.org"}, locationOf("default", object{"spec.config.s3Url": "https://backups.example.org"}))},
 			{Name: "the store refuses", New: newWith(buckets{err: errors.New("403 Forbidden")}, locationOf("default", nil)), Says: []string{"looking for bucket 254carbon-backups", "403"}},
 		},
 		Hanging: on(func() *kubefake.Cluster { return cluster().Hang() }),

@@ -68,7 +68,10 @@ func (s *schedule) base() time.Time {
 
 type backup struct {
 	metav1.ObjectMeta `json:"metadata"`
-	Status            struct {
+	Spec              struct {
+		StorageLocation string `json:"storageLocation"`
+	} `json:"spec"`
+	Status struct {
 		Phase                    string       `json:"phase"`
 		StartTimestamp           *metav1.Time `json:"startTimestamp"`
 		CompletionTimestamp      *metav1.Time `json:"completionTimestamp"`

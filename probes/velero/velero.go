@@ -31,9 +31,18 @@ type Objects interface {
 }
 
 // Buckets looks into the object store that holds the backups, with a credential that may read there. An error means that it could not be
-// asked, a refusal of that credential included.
+// asked, a refusal of that credential included; that there is no credential is one that wraps probes.ErrNoSecret.
 type Buckets interface {
-	Exists(ctx context.Context, bucket string) (bool, probes.Request, error)
+	Host() string // of the store
+	Bucket(ctx context.Context, name, prefix string) (Bucket, probes.Request, error)
+}
+
+// Bucket is what an object store shows of a bucket.
+type Bucket struct {
+	Exists     bool
+	Holds      bool   // something is stored under the prefix
+	Versioning string // in a word; empty if it may not be seen
+	Lock       string // likewise, of objects
 }
 
 // DefaultNamespace is where an installation of Velero usually lives.

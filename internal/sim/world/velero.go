@@ -32,6 +32,17 @@ const (
 	BackupHost     = "backups.254carbon.net" // of the store outside of the cluster
 )
 
+// BackupObjects are the keys of what Velero stores of the scheduled backups that are there at a time.
+func BackupObjects(now time.Time) (keys []string) {
+	for _, s := range BackupSchedules() {
+		for _, run := range lastRuns(s.Cron, now, 3) {
+			name := s.Name + "-" + run.UTC().Format("20060102150405")
+			keys = append(keys, BackupPrefix+"/backups/"+name+"/velero-backup.json", BackupPrefix+"/backups/"+name+"/"+name+".tar.gz")
+		}
+	}
+	return keys
+}
+
 const veleroAPI = "velero.io/v1"
 
 func (p *plan) velero() []object {
