@@ -153,8 +153,8 @@ func TestABoardWithoutACheckoutAnswersFromAPipelinesFinding(t *testing.T) {
 	}
 }
 
-// TestAWaiverMadeElsewhereReachesARunningBoard lets another machine waive a gate under a poller that is running.
-func TestAWaiverMadeElsewhereReachesARunningBoard(t *testing.T) {
+// TestWhatIsRecordedElsewhereReachesARunningBoard lets another machine waive a gate, and prove a restore, under a poller that is running.
+func TestWhatIsRecordedElsewhereReachesARunningBoard(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
 	o := &options{streams: streams{out: &out, err: &errs}, profile: "254carbon", demo: true, scenario: "documented", stateDir: t.TempDir(), readOnly: true}
@@ -204,4 +204,17 @@ func TestAWaiverMadeElsewhereReachesARunningBoard(t *testing.T) {
 	until("the board shows the waiver", func() bool { w := waived(); return w != nil && w.Owner == "ana" && w.Where == "in the evidence record" })
 	write(evidence.Entry{Result: evidence.Removed})
 	until("the board shows that it was taken back", func() bool { return waived() == nil })
+	status := func(id probes.ID) probes.Status {
+		item, _ := poller.Checklist().Assess(s.now()).Item(id)
+		return item.Status
+	}
+	until("the board knows of no proof", func() bool { return status("test-backup") == probes.Fail && status("restore-verified") == probes.Blocked })
+	proof := evidence.Entry{Kind: evidence.Proof, Result: evidence.Passed, Scope: evidence.Volumes, By: "ana", At: s.now()}
+	backup, restore := proof, proof
+	backup.Check, backup.Details = "test-backup", evidence.Details{Phase: "Completed"}
+	restore.Check, restore.Details = "restore-verified", evidence.Details{Equal: true, RTOSeconds: 41}
+	if kept, err := elsewhere.Evidence.Write(t.Context(), backup, restore); err != nil || !kept.Cluster {
+		t.Fatalf("%+v, %v", kept, err)
+	}
+	until("the board shows what was proved", func() bool { return status("test-backup") == probes.Pass && status("restore-verified") == probes.Pass })
 }

@@ -29,6 +29,7 @@ const (
 	userNarrow        = "e2e-narrow"         // rights in single namespaces, given by its test
 	userWatchless     = "e2e-watchless"      // may get and list, not watch
 	userNodes         = "e2e-nodes"          // may read nodes and nothing else
+	userJudge         = "e2e-judge"          // the same, and rights on the evidence record, given by its test
 )
 
 // users are the users above.
@@ -43,6 +44,7 @@ func users() []labtest.User {
 		{Name: userBoardReadOnly, Groups: administrators},
 		{Name: userNarrow},
 		{Name: userWatchless, Rules: everything("get", "list")},
+		{Name: userJudge, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list", "watch"}}}},
 		{Name: userNodes, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list", "watch"}}}},
 	}
 }
