@@ -104,7 +104,7 @@ func (l look) scripts(s Scripts) (probes.Observation, error) {
 		first := suspects[0].defects[0]
 		return probes.Observation{
 			Status: probes.Warn, Ratio: probes.Part(1, 2), Evidence: evidence,
-			Summary: fmt.Sprintf("%s of %s with known defects: %s:%d %s", plural(len(suspects), "script"), plural(count, "script"), suspects[0].name, first.line, first.what),
+			Summary: fmt.Sprintf("%d of %s with known defects: %s:%d %s", len(suspects), plural(count, "script"), suspects[0].name, first.line, first.what),
 		}, nil
 	}
 	return probes.Observation{
