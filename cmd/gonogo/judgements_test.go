@@ -208,7 +208,9 @@ func TestWhatIsRecordedElsewhereReachesARunningBoard(t *testing.T) {
 		item, _ := poller.Checklist().Assess(s.now()).Item(id)
 		return item.Status
 	}
-	until("the board knows of no proof", func() bool { return status("test-backup") == probes.Fail && status("restore-verified") == probes.Blocked })
+	until("the board knows of no proof", func() bool {
+		return status("test-backup") == probes.Fail && status("restore-verified") == probes.Blocked
+	})
 	proof := evidence.Entry{Kind: evidence.Proof, Result: evidence.Passed, Scope: evidence.Volumes, By: "ana", At: s.now()}
 	backup, restore := proof, proof
 	backup.Check, backup.Details = "test-backup", evidence.Details{Phase: "Completed"}
