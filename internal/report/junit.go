@@ -93,7 +93,7 @@ func (s *junitSuite) add(i probes.Item) {
 	switch {
 	case i.Status == probes.Pass:
 	case i.Waiver != nil:
-		result.Message = text(fmt.Sprintf("waived by %s until %s: %s (%s)", i.Waiver.Owner, day(i.Waiver.Expires), i.Waiver.Reason, i.Summary))
+		result.Message = text(fmt.Sprintf("waived by %s until %s: %s (%s)", i.Waiver.Owner, probes.Until(i.Waiver.Expires), i.Waiver.Reason, i.Summary))
 		c.Skipped = result
 		s.Skipped++
 	case i.Status == probes.Fail, i.Status == probes.Warn:

@@ -170,7 +170,7 @@ func sarifResultOf(a probes.Assessment, i probes.Item) sarifResult {
 	if i.Waiver != nil {
 		r.Suppressions = []sarifSuppression{{
 			Kind: "external", Status: "accepted",
-			Justification: text(fmt.Sprintf("waived by %s until %s: %s", i.Waiver.Owner, day(i.Waiver.Expires), i.Waiver.Reason)),
+			Justification: text(fmt.Sprintf("waived by %s until %s: %s", i.Waiver.Owner, probes.Until(i.Waiver.Expires), i.Waiver.Reason)),
 		}}
 	}
 	return r

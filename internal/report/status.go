@@ -41,6 +41,7 @@ type Status struct {
 	Decisions []Decision  `json:"decisions"`
 	Gates     []Gate      `json:"gates"`
 	Waivers   []Waived    `json:"waivers"`
+	Words     []Word      `json:"attestations" jsonschema:"description=what rests on a person's word"`
 	Measured  Measured    `json:"measured"`
 
 	checkout bool // whether any check looks at the checkout
@@ -99,6 +100,7 @@ type Claim struct {
 	Action     string     `json:"action"`
 	Evidence   []Evidence `json:"evidence"`
 	Waiver     *Waiver    `json:"waiver" jsonschema:"nullable"`
+	Word       string     `json:"word" jsonschema:"description=whose word the points rest on; empty if they were measured"`
 }
 
 // Task is a component that is not complete.
@@ -192,7 +194,15 @@ type Gate struct {
 type Waived struct {
 	Check string `json:"check"`
 	Waiver
+	Where string `json:"where" jsonschema:"description=where it is kept; empty for the profile"`
 	State string `json:"state" jsonschema:"enum=holds,enum=expired,enum=not needed"`
+}
+
+// Word is a check whose points rest on a person's word, not on a measurement.
+type Word struct {
+	Check   string `json:"check"`
+	Whose   string `json:"whose" jsonschema:"description=whose word it is, and until when"`
+	Summary string `json:"summary"`
 }
 
 // Measured says how the report came about.
@@ -221,7 +231,7 @@ func NewStatus(a probes.Assessment, m StatusMeta) Status {
 		Schema: StatusSchemaName, Title: text(a.Outline.Platform) + ": implementation status", Platform: text(a.Outline.Platform),
 		Profile: text(a.Outline.Profile), TakenAt: m.At, Verdict: a.Verdict.String(), Headline: Headline(a), Reasons: []string{},
 		Completed: []Finished{}, Remaining: []Task{}, Options: []Option{}, Delivered: []Delivery{}, Files: []File{}, Decisions: []Decision{},
-		Gates: []Gate{}, Waivers: []Waived{}, Measured: m.Measured,
+		Gates: []Gate{}, Waivers: []Waived{}, Words: []Word{}, Measured: m.Measured,
 	}
 	s.Measured.Checks = len(a.Items())
 	for _, r := range a.Reasons {
@@ -238,6 +248,9 @@ func NewStatus(a probes.Assessment, m StatusMeta) Status {
 		s.Counts.add(i.Status.String())
 		if i.Spec.Gate && i.Status != probes.NotApplicable {
 			s.Gates = append(s.Gates, Gate{Claim: claim(i, m.At), Component: string(i.Spec.Component), Satisfied: i.Satisfied()})
+		}
+		if i.Word != "" {
+			s.Words = append(s.Words, Word{Check: string(i.Spec.ID), Whose: text(i.Word), Summary: text(i.Summary)})
 		}
 		if i.Spec.Connection == "checkout" {
 			s.checkout = true
@@ -304,6 +317,7 @@ func claim(i probes.Item, at time.Time) Claim {
 	c := Claim{
 		ID: string(i.Spec.ID), Title: text(i.Spec.Title), Status: i.Status.String(), Gate: i.Spec.Gate, Points: Number{i.Points}, Worth: Number{i.Worth},
 		Summary: text(i.Summary), BlockedBy: words(i.BlockedBy), Remedy: text(i.Spec.Remedy), Action: string(i.Spec.Action), Evidence: []Evidence{},
+		Word: text(i.Word),
 	}
 	if !i.Confirmed.IsZero() {
 		c.AgeMinutes = int(max(0, at.Sub(i.Confirmed)) / time.Minute)

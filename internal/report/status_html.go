@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"github.com/254carbon/gonogo/probes"
 )
 
 //go:embed status.html.tmpl
@@ -16,7 +18,7 @@ var statusStyle string
 
 var statusTemplate = template.Must(template.New("status").Funcs(template.FuncMap{
 	"style": func() template.CSS { return template.CSS(statusStyle) }, //nolint:gosec // it is ours
-	"glyph": wordGlyph, "moment": moment, "day": day, "none": none, "count": count, "points": points,
+	"glyph": wordGlyph, "moment": moment, "until": probes.Until, "none": none, "count": count, "points": points,
 	"inc":  func(n int) int { return n + 1 },
 	"tone": tone, "join": func(words []string) string { return strings.Join(words, ", ") },
 	"signed": func(n int) string { return fmt.Sprintf("%+d", n) },

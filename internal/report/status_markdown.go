@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/254carbon/gonogo/probes"
 )
 
 // WriteStatusMarkdown writes the report as Markdown that reads well as it is, too.
@@ -134,6 +136,9 @@ func notes(c Claim) string {
 	}
 	if c.Waiver != nil {
 		parts = append(parts, "waived by "+mdText(c.Waiver.Owner))
+	}
+	if c.Word != "" {
+		parts = append(parts, "on the word of "+mdText(c.Word))
 	}
 	if age := c.AgeText(); age != "" {
 		parts = append(parts, age)
@@ -310,10 +315,11 @@ func (d *markdownDoc) gates(s Status) {
 		rows = append(rows, []string{mdCode(g.ID), g.Glyph() + " " + g.Status, g.SatisfiedText(), mdText(g.Summary)})
 	}
 	d.table([]string{"Gate", "Status", "Satisfied", "Found"}, rows)
-	if len(s.Waivers) == 0 {
-		d.paragraph("No waiver is in force.")
-	}
+	d.paragraph(s.NoJudgement())
 	for _, x := range s.Waivers {
-		d.bullet(fmt.Sprintf("Waiver of %s by %s until %s: %s (%s)", mdCode(x.Check), mdText(x.Owner), day(x.Expires), mdText(x.Reason), x.State))
+		d.bullet(fmt.Sprintf("Waiver of %s by %s until %s%s: %s (%s)", mdCode(x.Check), mdText(x.Owner), probes.Until(x.Expires), within(mdText(x.Where)), mdText(x.Reason), x.State))
+	}
+	for _, x := range s.Words {
+		d.bullet(fmt.Sprintf("%s rests on the word of %s: %s", mdCode(x.Check), mdText(x.Whose), mdText(x.Summary)))
 	}
 }

@@ -202,7 +202,7 @@ func result(a probes.Assessment, s probes.Step, percent int) string {
 func waivers(a probes.Assessment) []Waived {
 	all := []Waived{}
 	add := func(w probes.Waiver, state string) {
-		all = append(all, Waived{Check: string(w.Check), Waiver: *waiver(w), State: state})
+		all = append(all, Waived{Check: string(w.Check), Waiver: *waiver(w), Where: text(w.Where), State: state})
 	}
 	for _, i := range a.Items() {
 		if i.Waiver != nil {
@@ -255,11 +255,11 @@ func decisions(a probes.Assessment, s Status) []Decision {
 	for _, w := range s.Waivers {
 		switch {
 		case w.State == "expired":
-			add("Drop the waiver of "+w.Check, "it expired on %s", day(w.Expires))
+			add("Drop the waiver of "+w.Check, "it held until %s", probes.Until(w.Expires))
 		case w.State == "not needed":
 			add("Drop the waiver of "+w.Check, "the check needs none")
 		case w.Expires.Before(a.At.Add(soon)):
-			add("Close "+w.Check+", or renew its waiver", "%s accepted the gap until %s: %s", w.Owner, day(w.Expires), w.Reason)
+			add("Close "+w.Check+", or renew its waiver", "%s accepted the gap until %s: %s", w.Owner, probes.Until(w.Expires), w.Reason)
 		}
 	}
 	for _, d := range s.Declared.Drift {

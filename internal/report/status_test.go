@@ -270,3 +270,25 @@ func page(t *testing.T, text string) {
 		t.Error("something was filtered, or loaded")
 	}
 }
+
+func TestStatusNamesWhatRestsOnAWord(t *testing.T) {
+	o := &probes.Outline{
+		Platform: "p", Profile: "p", Threshold: probes.MustRat("95"), Components: []probes.Component{{ID: "a", Title: "A", Weight: probes.MustRat("1")}},
+		Specs: []probes.Spec{{ID: "x", Component: "a", Title: "X", Weight: probes.MustRat("1"), Every: time.Hour, Timeout: time.Second, Confirm: 1}},
+	}
+	l, err := probes.NewChecklist(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l = l.With(probes.Result{ID: "x", Started: noon, Observation: probes.Observation{
+		Status: probes.Warn, Ratio: probes.Part(1, 2), Summary: "said so", Word: "ana until 2025-12-31", Confirmed: noon,
+	}})
+	s := NewStatus(l.Assess(noon), StatusMeta{At: noon})
+	for form, want := range map[string]string{
+		"markdown": "- `x` rests on the word of ana until 2025-12-31: said so", "html": "<code>x</code> rests on the word of ana until 2025-12-31: said so", "json": `"whose": "ana until 2025-12-31"`,
+	} {
+		if out := render(t, form, s); !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+}

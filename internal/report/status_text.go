@@ -274,6 +274,14 @@ func (g Gate) SatisfiedText() string {
 	return "open"
 }
 
+// NoJudgement says that nothing rests on a person's judgement, if so.
+func (s Status) NoJudgement() string {
+	if len(s.Waivers)+len(s.Words) > 0 {
+		return ""
+	}
+	return "There is no waiver, and nothing rests on anybody's word."
+}
+
 // SatisfiedGates counts the gates that are satisfied.
 func (s Status) SatisfiedGates() int {
 	n := 0
