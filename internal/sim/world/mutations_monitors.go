@@ -50,6 +50,16 @@ func monitorMutations() []Mutation {
 			fails(check, "14 of 16 monitors", "wants the label release=kube-prometheus-stack")),
 		bad("monitor-own-namespace", "Prometheus looks for monitors only in its own namespace", picks("podMonitorNamespaceSelector", nil),
 			fails(check, "ingress-nginx-controller: no Prometheus picks it up", "own namespace monitoring")),
+		bad("loki-stopped", "Loki is scaled to zero", func(c *changer) { c.edit(statefulSets, "monitoring", "loki", replicate(0)) },
+			fails("loki-ingesting", "Loki", "no ready endpoints")),
+		bad("grafana-crashing", "Grafana does not start", func(c *changer) { c.pods("monitoring", "grafana", 0, c.broken("CrashLoopBackOff", 7)) },
+			fails("grafana-dashboards", "Grafana", "no ready endpoints")),
+		bad("alertmanager-service-gone", "Alertmanager's Service was deleted", func(c *changer) {
+			c.remove(services, "monitoring", "kube-prometheus-stack-alertmanager")
+		}, fails("alert-routing", "Alertmanager", "does not exist")),
+		bad("alertmanager-port-renumbered", "Alertmanager's Service has another port than is asked", func(c *changer) {
+			c.edit(services, "monitoring", "kube-prometheus-stack-alertmanager", setField([]any{object{"name": "http-web", "port": 80, "targetPort": "http-web"}}, "spec", "ports"))
+		}, fails("alert-routing", "Alertmanager", "no such port")),
 		harmless("monitor-added", "somebody has a monitor of their own that selects nothing", func(c *changer) {
 			c.add(create("monitoring.coreos.com/v1", "ServiceMonitor", dp, "neo4j", nil, object{"spec": object{
 				"selector": object{"matchLabels": object{"app": "neo4j"}}, "endpoints": []any{object{"port": "metrics"}},
