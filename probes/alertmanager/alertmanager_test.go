@@ -3,8 +3,10 @@ package alertmanager
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,7 +128,8 @@ func TestAlertmanager(t *testing.T) {
 			unknown("no metrics", with(func(w *world) { w.params.Job = "other" }), "no metrics"),
 			unknown("counts that are none", with(prometheus(webfake.Answer(200, "application/json", `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"a"},"value":[1,"NaN"]},{"metric":{"instance":"b"},"value":[1,"1"]}]}}`))), "no count"),
 			unknown("a configuration that is none", with(answers(status, `{"cluster":{"status":"ready","peers":[{},{}]},"config":{"original":"{{ hunter2"}}`)), "configuration cannot be read"),
-			unknown("a configuration without receivers", with(answers(status, `{"cluster":{"status":"ready","peers":[{},{}]},"config":{"original":"route: {}"}}`)), "configuration cannot be read"),
+			unknown("a configuration without receivers", with(answers(status, `{"cluster":{"status":"ready","peers":[{},{}]},"config":{"original":"route: {receiver: a}"}}`)), "configuration cannot be read"),
+			unknown("a configuration without a route", with(answers(status, `{"cluster":{"status":"ready","peers":[{},{}]},"config":{"original":"receivers: [{name: a}]"}}`)), "configuration cannot be read"),
 			unknown("the Watchdog of tomorrow", with(answers(alerts, alertJSON("2025-10-20", "2025-10-21"))), "clocks"),
 			unknown("refused", with(func(w *world) { w.servers.Alertmanager.Break(webfake.Answer(401, "text/plain", "")) }), "refused gonogo"),
 			unknown("crashed", with(func(w *world) { w.servers.Alertmanager.Break(webfake.Answer(500, "text/plain", "boom")) }), "500"),
@@ -183,10 +186,28 @@ func TestSilences(t *testing.T) {
 	}
 }
 
-func TestReceivers(t *testing.T) {
-	got, err := receivers("receivers:\n- name: a\n  email_configs: [{to: x}]\n  webhook_configs: [{}, {}]\n- name: b\n- name: c\n  slack_configs: []\n- name: d\n  odd_configs: text\n")
-	if want := map[string]int{"a": 3, "b": 0, "c": 0, "d": 0}; err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%v %v, want %v", got, err, want)
+func TestConfig(t *testing.T) {
+	c, err := readConfig("route: {receiver: a}\nreceivers:\n- name: a\n  email_configs: [{to: x}]\n  webhook_configs: [{}, {}]\n- name: b\n- name: c\n  slack_configs: []\n- name: d\n  odd_configs: text\n")
+	if want := map[string]int{"a": 3, "b": 0, "c": 0, "d": 0}; err != nil || fmt.Sprint(c.senders()) != fmt.Sprint(want) {
+		t.Errorf("%v %v, want %v", c.senders(), err, want)
+	}
+	for text, want := range map[string]string{
+		"receiver: a": "a",
+		"receiver: a, routes: [{receiver: b, matchers: ['alertname=\"Watchdog\"']}]":                       "a",
+		"receiver: a, routes: [{receiver: b, matchers: ['alertname =~ \"Watchdog\"']}, {receiver: c}]":     "a c",
+		"receiver: a, routes: [{receiver: b, match: {alertname: Watchdog}, routes: [{receiver: c}]}]":      "a",
+		"receiver: a, routes: [{match: {severity: critical}, routes: [{receiver: c}]}]":                    "a c",
+		"receiver: a, routes: [{receiver: b, matchers: ['alertname!=\"Watchdog\"', 'severity=critical']}]": "a b",
+	} {
+		c, err := readConfig("route: {" + text + "}\nreceivers: [{name: a}]")
+		if err != nil {
+			t.Fatal(err)
+		}
+		reached := map[string]bool{}
+		c.Route.reach("Watchdog", "", reached)
+		if got := strings.Join(slices.Sorted(maps.Keys(reached)), " "); got != want {
+			t.Errorf("%s reaches %q, want %q", text, got, want)
+		}
 	}
 }
 
@@ -210,14 +231,19 @@ func TestParams(t *testing.T) {
 	}
 }
 
-func FuzzReceivers(f *testing.F) {
-	f.Add("receivers:\n- name: a\n  email_configs: [{to: x}]\n")
-	f.Add("receivers: [{name: &a x, x_configs: [*a]}]")
-	f.Fuzz(func(t *testing.T, config string) {
-		count, err := receivers(config)
-		for name, n := range count {
-			if err != nil || n < 0 {
-				t.Errorf("%q: %d, %v", name, n, err)
+func FuzzConfig(f *testing.F) {
+	f.Add("route: {receiver: a, routes: [{match: {a: b}}]}\nreceivers:\n- name: a\n  email_configs: [{to: x}]\n")
+	f.Add("route: {receiver: a}\nreceivers: [{name: &a x, x_configs: [*a]}]")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := readConfig(text)
+		if err != nil {
+			return
+		}
+		reached := map[string]bool{}
+		c.Route.reach("Watchdog", "", reached)
+		for name, n := range c.senders() {
+			if n < 0 {
+				t.Errorf("%q: %d", name, n)
 			}
 		}
 	})

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/web"
 )
@@ -67,10 +65,12 @@ func (p probe) status(ctx context.Context, a *asking) (map[string]int, error) {
 	}
 	a.note(e, page.Request, cause)
 	a.words = append(a.words, fmt.Sprintf("%d of %s", min(have, p.params.Peers), plural(p.params.Peers, "peer")))
-	senders, err := receivers(status.Config.Original)
+	config, err := readConfig(status.Config.Original)
 	if err != nil { // the text may hold secrets
-		return nil, errors.New("its configuration cannot be read as YAML with receivers")
+		return nil, errors.New("its configuration cannot be read as YAML with a route and receivers")
 	}
+	senders := config.senders()
+	p.rest(a, config.Route, senders, page.Request)
 	return senders, p.ready(ctx, a)
 }
 
@@ -86,30 +86,6 @@ func (p probe) ready(ctx context.Context, a *asking) error {
 	}
 	a.note(probes.Evidence{Subject: "readiness of Alertmanager", Want: "200 OK", Got: page.String()}, page.Request, cause)
 	return nil
-}
-
-// receivers counts what each receiver of a configuration sends through.
-func receivers(config string) (map[string]int, error) {
-	var c struct {
-		Receivers []map[string]any `yaml:"receivers"`
-	}
-	if err := yaml.Unmarshal([]byte(config), &c); err != nil {
-		return nil, err
-	}
-	if len(c.Receivers) == 0 {
-		return nil, errors.New("no receivers")
-	}
-	count := map[string]int{}
-	for _, r := range c.Receivers {
-		name, _ := r["name"].(string)
-		count[name] += 0
-		for key, value := range r {
-			if list, ok := value.([]any); ok && strings.HasSuffix(key, "_configs") {
-				count[name] += len(list)
-			}
-		}
-	}
-	return count, nil
 }
 
 // alert is what is read of an alert.

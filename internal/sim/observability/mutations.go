@@ -74,6 +74,8 @@ func alertmanagerMutations() []Mutation {
 		bad("alerts-blackhole", "The receiver is called heartbeat, but has nothing to send through.", []string{"receiver heartbeat", "nobody"}, onAlertmanager(func(a *Alertmanager) {
 			a.SetConfig("- name: heartbeat\n  webhook_configs:\n  - url: <secret>\n", "- name: heartbeat\n")
 		})),
+		bad("alerts-all-else-dropped", "Only the Watchdog goes to somebody: everything else is dropped.", []string{"every alert but Watchdog", "receiver null", "nobody"},
+			onAlertmanager(func(a *Alertmanager) { a.SetConfig("route:\n  receiver: on-call", "route:\n  receiver: \"null\"") })),
 		bad("alerts-silence-all", "Somebody silenced everything for a maintenance and left it.", []string{"silence mutes every alert", "admin"}, silencing(all)),
 		bad("alerts-silence-all-but-watchdog", "Everything but the Watchdog is silenced, so that it looks well.", []string{"silence mutes every alert", "Watchdog"},
 			silencing(Matcher{Name: "alertname", Value: "Watchdog"})),
