@@ -64,6 +64,9 @@ func TestAsFound(t *testing.T) {
 		{"stabilised by deletion", map[string][]string{
 			"services-inventory": {"gone: doris-fe, doris-be, lakefs", "scaled to zero: dolphinscheduler-api"},
 		}},
+		{"an issuer is not what it is called, and most certificates are signed by nobody", map[string][]string{
+			"certificates": {"ClusterIssuer letsencrypt-prod: it is ca, not ACME", "portal.254carbon.com: it is signed by itself", "from ClusterIssuer selfsigned"},
+		}},
 		{"a quota of a third of what is used", map[string][]string{
 			"workload-guards": {"quota data-platform/data-platform-quota is exceeded: requests.cpu 25600m of 8"},
 		}},

@@ -145,7 +145,7 @@ func (f *found) doors() {
 		create(group, "ClusterIssuer", "", "letsencrypt-prod", nil, object{"spec": object{"ca": object{"secretName": "letsencrypt-prod-ca"}}, "status": ready}),
 	)
 	for _, o := range f.all {
-		if o["kind"] == "Certificate" && name(o) != "portal-tls" && name(o) != "harbor-tls" {
+		if o["kind"] == "Certificate" && name(o) != "portal-sub-tls" && name(o) != "harbor-tls" {
 			sub(o, "spec", "issuerRef")["name"] = "selfsigned"
 		}
 	}
