@@ -130,6 +130,9 @@ func summary(i *probes.Item) string {
 // provenance says when and how the answer came to be.
 func (m *Model) provenance(i *probes.Item) string {
 	var parts []string
+	if i.Word != "" {
+		parts = append(parts, "on the word of "+i.Word)
+	}
 	if !i.Confirmed.IsZero() {
 		parts = append(parts, fmt.Sprintf("measured %s ago in %s", age(i.Age), took(i.Took)))
 	} else if !i.TakenAt.IsZero() && i.Status != probes.Blocked {
@@ -178,7 +181,7 @@ func (m *Model) waiverLines(i *probes.Item, w int) []string {
 		return nil
 	}
 	th := m.theme
-	text := fmt.Sprintf("by %s until %s: %s", i.Waiver.Owner, day(i.Waiver.Expires, m.now), i.Waiver.Reason)
+	text := fmt.Sprintf("by %s until %s: %s", i.Waiver.Owner, day(i.Waiver.Expires.Add(-time.Nanosecond), m.now), i.Waiver.Reason)
 	return append([]string{th.Heading.Render("Waived")}, wrapped(th.Warn, probes.Clean(text, 600), "", w)...)
 }
 
