@@ -103,6 +103,7 @@ type KindInfo struct {
 	Others     []string      // the connections that it cannot do without besides
 	OnChange   bool          // whether its answers come from a watch
 	Every      time.Duration // default interval
+	MinEvery   time.Duration // the shortest interval that a profile may ask for; zero for any
 	Timeout    time.Duration // default deadline
 	Confirm    int           // default number of failures in a row that flip a pass
 	// Params returns a pointer to a new parameter struct with yaml tags, filled with its defaults. If the struct has a method

@@ -336,6 +336,7 @@ func TestBadProfilesSayWhereAndWhatInstead(t *testing.T) {
 		"cycle of blockers":  {check("  - {id: x, title: X, probe: kubernetes.nodes, weight: 1, blockedBy: [y]}\n  - {id: y, title: Y, probe: kubernetes.nodes, weight: 1, blockedBy: [x]}\n"), "x"},
 		"nothing to check":   {head, "components"},
 		"not YAML at all":    {"\x00\x01{", "bad.yaml"},
+		"asked too often":    {check("  - {id: x, title: X, probe: defaults.credentials, weight: 1, every: 1h, with: {harbor: 'https://h'}}\n"), "24h0m0s"},
 		"wrong type":         {check("  - {id: x, title: X, probe: kubernetes.nodes, weight: heavy}\n"), "weight"},
 		"dangling reference": {check("  - {id: x, title: X, probe: kubernetes.nodes, weight: 1, blockedBy: [z]}\n"), "z"},
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -71,6 +72,7 @@ type Platform struct {
 	PostgresAt func(dsn probes.SecretRef) asked.Database // another server
 	Web        *Web
 	Outside    *Outside
+	Memory     *Memory
 	Hosts      velero.Hosts // nil where names are not to be looked up
 	Checkout   *checkout.Checkout
 	Evidence   *record.Record
@@ -108,6 +110,10 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 	x.openRecord(p, o)
 	x.openCheckout(p.Connections.Checkout, o)
 	x.openOutside(o)
+	x.Memory = &Memory{}
+	if o.StateDir != "" {
+		x.Memory.dir = filepath.Join(o.StateDir, "memory")
+	}
 	if o.Answers != "" {
 		x.Answers, x.AnswersURL = transport.Client(x.transport(o, nil)), o.Answers
 	}

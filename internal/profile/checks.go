@@ -98,6 +98,9 @@ func (b *builder) timing(c *checkDoc, kind probes.KindInfo, spec *probes.Spec) {
 	case c.Every.Span > 0:
 		spec.Every = c.Every.Span
 	}
+	if spec.Every < kind.MinEvery {
+		b.add(c.of("every"), "probe %s may not be asked more often than every %s", kind.Name, kind.MinEvery)
+	}
 	if c.Timeout > 0 {
 		spec.Timeout = time.Duration(c.Timeout)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/254carbon/gonogo/probes/certificates"
 	"github.com/254carbon/gonogo/probes/cloudflare"
 	"github.com/254carbon/gonogo/probes/command"
+	"github.com/254carbon/gonogo/probes/defaults"
 	"github.com/254carbon/gonogo/probes/edge"
 	"github.com/254carbon/gonogo/probes/evidence"
 	"github.com/254carbon/gonogo/probes/files"
@@ -101,6 +102,7 @@ func list() []kind {
 		of(cloudflare.RoutesKind(), func(p cloudflare.RoutesParams, x X) probes.Probe { return cloudflare.NewRoutes(x.Cloudflare, p) }),
 		of(edge.Info(), func(p edge.Params, x X) probes.Probe { return edge.New(x.Outside, p, x.Now) }),
 		of(certificates.Info(), func(p certificates.Params, x X) probes.Probe { return certificates.New(x.Outside, x.Cluster, p, x.Now) }),
+		of(defaults.Info(), func(p defaults.Params, x X) probes.Probe { return defaults.New(x.Web, x.Memory, p, x.Now) }),
 		of(web.Info(), func(p web.Params, x X) probes.Probe { return web.New(x.Web, p, x.Now) }),
 		{evidence.Info(), func(id probes.ID, params any, x X) (probes.Probe, error) {
 			return evidence.New(x.Evidence, x.Cluster, id, *params.(*evidence.Params), x.Now), nil
