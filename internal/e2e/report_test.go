@@ -98,7 +98,7 @@ func ask[T any](ctx context.Context, t *testing.T, expression string) T {
 
 // The report as a page opens without asking a network for anything and without a complaint, in light and dark, on a phone and on paper.
 func TestTheReportIsOneQuietPage(t *testing.T) {
-	for _, scenario := range []string{"documented", "ready"} {
+	for _, scenario := range []string{"documented", "ready", "as-found"} {
 		t.Run(scenario, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "status.html")
 			out, err := exec.CommandContext(t.Context(), suite.binary, "--demo", "--demo-scenario", scenario, "--state-dir", t.TempDir(), "report", "--output", file).CombinedOutput()

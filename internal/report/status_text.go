@@ -53,7 +53,7 @@ func (s Status) DoneText() string { return fmt.Sprintf("%d %% of the platform", 
 // EvidenceText says how fresh the evidence of what is complete is.
 func (s Status) EvidenceText() string {
 	if len(s.Completed) == 0 {
-		return "No component is complete."
+		return "No component is complete; what points there are come from parts of them."
 	}
 	if s.Measured.Polled {
 		return "The answers are those that the board has. Where a source confirmed one more than a minute ago, the age stands beside it."
