@@ -20,7 +20,7 @@ const SchemaName = "gonogo.check/v1"
 
 // Document is the result of one check as programs read it. Its form is a contract.
 type Document struct {
-	Schema     string      `json:"schema" jsonschema:"const=gonogo.check/v1"`
+	Schema     string      `json:"schema"`
 	Platform   string      `json:"platform"`
 	Profile    string      `json:"profile"`
 	TakenAt    time.Time   `json:"takenAt"`
@@ -313,13 +313,19 @@ func WriteYAML(w io.Writer, d Document) error {
 }
 
 // Schema returns the JSON Schema of [Document].
-func Schema() ([]byte, error) {
+func Schema() ([]byte, error) { return schemaOf(Document{}, "Result of gonogo check", SchemaName) }
+
+// schemaOf returns the JSON Schema of a document whose field schema always has the same value.
+func schemaOf(document any, title, name string) ([]byte, error) {
 	r := jsonschema.Reflector{DoNotReference: true, Anonymous: true}
-	s := r.Reflect(Document{})
-	s.Title = "Result of gonogo check"
-	text, err := json.MarshalIndent(s, "", "  ")
+	s := r.Reflect(document)
+	s.Title = title
+	if field, ok := s.Properties.Get("schema"); ok {
+		field.Const = name
+	}
+	encoded, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encoding the schema: %w", err)
 	}
-	return append(text, '\n'), nil
+	return append(encoded, '\n'), nil
 }

@@ -17,7 +17,7 @@ var statusPage string
 var statusStyle string
 
 var statusTemplate = template.Must(template.New("status").Funcs(template.FuncMap{
-	"style": func() template.CSS { return template.CSS(statusStyle) }, //nolint:gosec // it is ours
+	"style": func() template.CSS { return template.CSS(statusStyle) }, // it is ours
 	"glyph": wordGlyph, "moment": moment, "until": probes.Until, "none": none, "count": count, "points": points,
 	"inc":  func(n int) int { return n + 1 },
 	"tone": tone, "join": func(words []string) string { return strings.Join(words, ", ") },
