@@ -1,6 +1,7 @@
 package probes_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/254carbon/gonogo/probes"
@@ -30,6 +31,28 @@ func TestShellWord(t *testing.T) {
 	for text, want := range map[string]string{"": "''", "a-b.c": "a-b.c", "a b": "'a b'", "it's": `'it'\''s'`, "$(x)": "'$(x)'"} {
 		if got := probes.ShellWord(text); got != want {
 			t.Errorf("%q is quoted as %s, want %s", text, got, want)
+		}
+	}
+}
+
+// reachedBy are parameters that decide what a check asks over.
+type reachedBy struct{ connections []string }
+
+func (p *reachedBy) Connections() []string { return p.connections }
+
+func TestParametersDecideConnections(t *testing.T) {
+	kind := probes.KindInfo{Connection: "kubernetes", Others: []string{"harbor"}}
+	for _, test := range []struct {
+		params any
+		want   []string
+	}{
+		{nil, []string{"kubernetes", "harbor"}},
+		{&struct{}{}, []string{"kubernetes", "harbor"}},
+		{&reachedBy{[]string{"postgres", "kubernetes"}}, []string{"postgres", "kubernetes"}},
+		{&reachedBy{}, nil},
+	} {
+		if got := kind.ConnectionsOf(test.params); !slices.Equal(got, test.want) {
+			t.Errorf("%T asks over %v, want %v", test.params, got, test.want)
 		}
 	}
 }

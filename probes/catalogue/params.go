@@ -35,6 +35,7 @@ func (w wanted) is(e entry) bool {
 
 // Declare keeps the services that must be there.
 func (p *Params) Declare(d probes.Declared) {
+	p.wanted = nil
 	for _, s := range d.Services {
 		if len(p.IDs) == 0 || slices.Contains(p.IDs, string(s.ID)) {
 			p.wanted = append(p.wanted, wanted{id: string(s.ID), host: strings.ToLower(s.Host)})
