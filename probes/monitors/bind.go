@@ -116,7 +116,7 @@ func (w *view) bindServices(v *verdict, s spec, selector labels.Selector, endpoi
 	case len(found) == 0:
 		v.fail(w.serviceList, "no Service with %s in %s", wordOf(s.Selector), s.where(v.monitor.namespace))
 	default:
-		v.fail(w.serviceList, "Service %s has no port %s, only %s", enumerate(found), portsOf(endpoints), enumerate(ports))
+		v.fail(w.serviceList, "%s", withoutPort(found, ports, endpoints))
 	}
 	return nil
 }
@@ -205,6 +205,18 @@ func requestOr(have probes.Request) probes.Request {
 	}
 	group := serviceMonitors().GroupVersion()
 	return probes.Request{Source: "GET /apis/" + group.String(), Repeat: "kubectl api-resources --api-group=" + group.Group}
+}
+
+// withoutPort says what ports Services have instead of the one that is wanted.
+func withoutPort(services, ports []string, wanted []endpoint) string {
+	text := "Service " + services[0] + " has"
+	if len(services) > 1 {
+		text = "Services " + enumerate(services) + " have"
+	}
+	if len(ports) == 0 {
+		return text + " no port at all"
+	}
+	return fmt.Sprintf("%s no port %s, only %s", text, portsOf(wanted), enumerate(ports))
 }
 
 func portName(p corev1.ServicePort) string {

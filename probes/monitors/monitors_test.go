@@ -219,7 +219,11 @@ func TestMonitors(t *testing.T) {
 			fail("another namespace", with(func(w *world) { w.service = service("other", "trino", "trino", port("metrics", 1)) }), "no Service with app=trino in data"),
 			fail("no such port", with(func(w *world) { w.service = service("data", "trino", "trino", port("http", 8080), port("", 9090)) }), "Service trino has no port metrics, only http, 9090"),
 			fail("no such port of the pods", with(endpoints(object{"targetPort": "jmx"})), "no port jmx"),
-			fail("no ports", with(func(w *world) { w.service = service("data", "trino", "trino") }), "no port metrics"),
+			fail("two Services without the port", with(func(w *world) {
+				w.service = service("data", "trino", "trino", port("http", 8080))
+				w.more = []object{service("data", "trino-2", "trino", port("ui", 8081))}
+			}), "Services trino, trino-2 have no port metrics, only http, ui"),
+			fail("no ports", with(func(w *world) { w.service = service("data", "trino", "trino") }), "Service trino has no port at all"),
 			fail("no endpoints of the monitor", with(endpoints()), "names no endpoint"),
 			fail("not picked up", with(picking("serviceMonitorSelector", object{"matchLabels": object{"release": "x"}})), "no Prometheus picks it up", "k8s wants the label release=x"),
 			fail("no selector picks nothing", with(picking("serviceMonitorSelector", nil)), "k8s has no selector"),
