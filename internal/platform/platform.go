@@ -46,10 +46,9 @@ type Options struct {
 	StateDir   string   // for what of the evidence record cannot be kept in the cluster; empty for nowhere
 
 	// The simulated platform replaces the machine's network, trust and kubeconfig.
-	Dial    transport.DialFunc
-	Roots   *x509.CertPool
-	REST    *rest.Config
-	Answers string // base URL of the answers to checks without a probe; empty on a real platform
+	Dial  transport.DialFunc
+	Roots *x509.CertPool
+	REST  *rest.Config
 	// Checkout says where the folder is that goes by the name of the profile's checkout; nil if it is where its name says.
 	Checkout func() (string, error)
 }
@@ -76,8 +75,6 @@ type Platform struct {
 	Hosts      velero.Hosts // nil where names are not to be looked up
 	Checkout   *checkout.Checkout
 	Evidence   *record.Record
-	Answers    *http.Client // nil on a real platform
-	AnswersURL string
 
 	info    cluster.Info
 	trouble map[string]error
@@ -113,9 +110,6 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 	x.Memory = &Memory{}
 	if o.StateDir != "" {
 		x.Memory.dir = filepath.Join(o.StateDir, "memory")
-	}
-	if o.Answers != "" {
-		x.Answers, x.AnswersURL = transport.Client(x.transport(o, nil)), o.Answers
 	}
 	return x, nil
 }

@@ -29,7 +29,6 @@ import (
 	"github.com/254carbon/gonogo/probes/monitors"
 	"github.com/254carbon/gonogo/probes/postgres"
 	"github.com/254carbon/gonogo/probes/prometheus"
-	"github.com/254carbon/gonogo/probes/simulated"
 	"github.com/254carbon/gonogo/probes/velero"
 	"github.com/254carbon/gonogo/probes/web"
 )
@@ -44,7 +43,7 @@ func realKinds() []probes.KindInfo {
 		prometheus.TargetsInfo(), monitors.Info(), prometheus.PromQLInfo(), cloudflare.APIKind(), cloudflare.TunnelKind(), cloudflare.AccessKind(), cloudflare.RoutesKind(), edge.Info(), certificates.Info(),
 		harbor.HealthKind(), harbor.DoorKind(), harbor.CredentialsKind(), harbor.RobotKind(), images.MirroredInfo(), images.OriginInfo(),
 		grafana.Info(), loki.Info(), alertmanager.Info(),
-		web.Info(), command.Info(), simulated.Info(),
+		web.Info(), command.Info(),
 		catalogue.Info(), postgres.ReplicationInfo(),
 	}
 }
@@ -102,11 +101,8 @@ func TestBuiltinIsTheTable(t *testing.T) {
 				r.Every = "watch"
 			}
 			got = append(got, r)
-			if check.Kind != kinds[r.Check] && check.Kind != "simulated" {
+			if check.Kind != kinds[r.Check] {
 				t.Errorf("check %s: probe %s, the table says %s", s.ID, check.Kind, kinds[r.Check])
-			}
-			if known := slices.ContainsFunc(realKinds(), func(k probes.KindInfo) bool { return k.Name == kinds[r.Check] }); known && check.Kind == "simulated" {
-				t.Errorf("check %s is simulated although probe %s exists", s.ID, kinds[r.Check])
 			}
 		}
 	}

@@ -15,9 +15,6 @@ import (
 	"github.com/254carbon/gonogo/probes"
 )
 
-// simulatedKind stands in for a kind that has no probe yet, and takes its intervals too.
-const simulatedKind = "simulated"
-
 func hundred() *big.Rat { return big.NewRat(100, 1) }
 
 // checks returns every check as it was written.
@@ -91,7 +88,7 @@ func (b *builder) check(component probes.ID, c *checkDoc) Check {
 func (b *builder) timing(c *checkDoc, kind probes.KindInfo, spec *probes.Spec) {
 	spec.Every, spec.Timeout, spec.Confirm, spec.OnChange = kind.Every, kind.Timeout, max(1, kind.Confirm), kind.OnChange
 	switch {
-	case c.Every.Watch && !kind.OnChange && kind.Name != simulatedKind:
+	case c.Every.Watch && !kind.OnChange:
 		b.add(c.of("every"), "probe %s cannot watch; write how often it is asked, like %s", kind.Name, kind.Every)
 	case c.Every.Watch:
 		spec.Every, spec.OnChange = watchInterval, true

@@ -49,7 +49,7 @@ func testKinds() []probes.KindInfo {
 			Params: func() any { return &nodesParams{Min: 3, Grace: time.Minute} },
 		},
 		{Name: "registry", Connection: "harbor", Every: time.Minute, Timeout: 10 * time.Second, Confirm: 1},
-		{Name: "simulated", Connection: "demo", Every: time.Minute, Timeout: 5 * time.Second, Confirm: 2, Params: func() any { return &struct{}{} }},
+		{Name: "plain", Connection: "demo", Every: time.Minute, Timeout: 5 * time.Second, Confirm: 2, Params: func() any { return &struct{}{} }},
 	}
 }
 
@@ -162,7 +162,6 @@ components:
   checks:
   - {id: plain, title: t, probe: nodes, weight: 1, with: &min {min: 1}}
   - {id: polled, title: t, probe: nodes, weight: 1, every: 1h, with: *min}
-  - {id: sim, title: t, probe: simulated, weight: 1, every: watch}
   - {id: gone, title: t, probe: registry, weight: 1, when: {connection: harbor}}
   - {id: here, title: t, probe: nodes, with: *min, weight: 1, when: {connection: kubernetes}}
   - {id: env-on, title: t, probe: nodes, with: *min, weight: 1, when: {env: GONOGO_TEST_ON}}
@@ -178,7 +177,7 @@ components:
 		got[string(c.Spec.ID)] = timing{c.Spec.Every, c.Spec.OnChange, c.Spec.Exempt}
 	}
 	want := map[string]timing{
-		"plain": {time.Minute, true, ""}, "polled": {time.Hour, true, ""}, "sim": {30 * time.Second, true, ""},
+		"plain": {time.Minute, true, ""}, "polled": {time.Hour, true, ""},
 		"gone": {time.Minute, false, "the profile configures no connection harbor"}, "here": {time.Minute, true, ""},
 		"env-on": {time.Minute, true, ""}, "env-off": {time.Minute, true, "the environment variable GONOGO_TEST_OFF is not set"},
 	}
@@ -197,7 +196,7 @@ func TestFaults(t *testing.T) {
 		{"typo at the top", "platform:", "platfrom:", `test.yaml:2:1: unknown key "platfrom" in the profile; did you mean "platform"?`},
 		{"nothing like it", "    gate: true", "    xyzzy: true", `test.yaml:18:5: unknown key "xyzzy" in components[0].checks[0]; known are action, blockedBy, confirm, effort, every, gate, id, probe, remedy, timeout, title, weight, when, with`},
 		{"unknown probe", "probe: registry", "probe: regestry", `test.yaml:25:12: unknown probe "regestry"; did you mean "registry"?`},
-		{"unknown probe unlike any", "probe: registry", "probe: telepathy", `test.yaml:25:12: unknown probe "telepathy"; known are nodes, registry, simulated`},
+		{"unknown probe unlike any", "probe: registry", "probe: telepathy", `test.yaml:25:12: unknown probe "telepathy"; known are nodes, plain, registry`},
 		{"duplicate id", "id: door", "id: nodes", `test.yaml:23:9: check nodes is declared twice, first in line 13; give one of them another id
 test.yaml:36:11: check "door" is not declared; known are nodes`},
 		{"duplicate key", "    gate: true\n", "    gate: true\n    gate: false\n", `test.yaml:19:5: key "gate" is written twice in components[0].checks[0], first in line 18; remove one of them`},
@@ -317,7 +316,7 @@ func TestFaultsOfConnections(t *testing.T) {
 		"kubernetes: {context: x}\ncluster: {uid: abc}":                   "test.yaml:6:16: cluster.uid is not a UID; kubectl get namespace kube-system -o jsonpath={.metadata.uid} prints it",
 	} {
 		src := "apiVersion: gonogo/v1\nplatform: Test\nthreshold: 95\nconnections:\n  " + to +
-			"\ncomponents: [{id: a, title: A, weight: 1, checks: [{id: c, title: C, probe: simulated, weight: 1}]}]\n"
+			"\ncomponents: [{id: a, title: A, weight: 1, checks: [{id: c, title: C, probe: plain, weight: 1}]}]\n"
 		_, err := profile.Load("test.yaml", []byte(src), testKinds())
 		if err == nil {
 			t.Errorf("%s: no fault", to)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -43,11 +44,15 @@ func startHosts(byName map[string]*host, certificates *edge.Certificates, now fu
 		return nil, fmt.Errorf("listening on loopback for the simulated platform: %w", err)
 	}
 	h := &hosts{listener: listener, byName: byName, now: now}
+	greet := func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		h.log.greet(hello.ServerName)
+		return certificates.Get(hello)
+	}
 	h.server = &http.Server{
 		Handler:           http.HandlerFunc(h.serve),
 		ReadHeaderTimeout: 10 * time.Second,
 		MaxHeaderBytes:    1 << 20,
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificates.Get, NextProtos: []string{"http/1.1"}},
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: greet, NextProtos: []string{"http/1.1"}},
 		ErrorLog:          log.New(discard{}, "", 0), // cut connections are this server's business
 	}
 	h.done.Go(func() { _ = h.server.ServeTLS(listener, "", "") })
@@ -108,8 +113,9 @@ type Request struct {
 
 // requestLog keeps what was asked, for tests that prove that nothing was written and everything was asked.
 type requestLog struct {
-	mu   sync.Mutex
-	kept []Request
+	mu      sync.Mutex
+	kept    []Request
+	greeted map[string]int // TLS handshakes by the name they asked for; few, since only those of the platform are dialed
 }
 
 const maxRequests = 100_000
@@ -122,11 +128,27 @@ func (l *requestLog) add(r Request) {
 	}
 }
 
+// greet notes that a TLS handshake asked for a name.
+func (l *requestLog) greet(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.greeted == nil {
+		l.greeted = map[string]int{}
+	}
+	l.greeted[name]++
+}
+
 // wrote reports whether something was asked that was no read.
 func (l *requestLog) wrote() bool {
 	return slices.ContainsFunc(l.all(), func(r Request) bool {
 		return r.Method != http.MethodGet && r.Method != http.MethodHead && !strings.HasSuffix(r.Path, "/selfsubjectaccessreviews")
 	})
+}
+
+func (l *requestLog) handshakes() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.greeted)
 }
 
 func (l *requestLog) all() []Request {

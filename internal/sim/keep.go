@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -67,7 +69,7 @@ func (s *Sim) save() error {
 	if s.dir == "" {
 		return nil
 	}
-	k := kept{Format: keptFormat, Scenario: s.scenario, Now: s.Now(), Done: s.done()}
+	k := kept{Format: keptFormat, Scenario: s.scenario, Now: s.Now(), Done: slices.Sorted(maps.Keys(s.thrown))}
 	var kube bytes.Buffer
 	err := s.Kube.Snapshot(&kube)
 	k.Kubernetes = kube.Bytes()

@@ -57,7 +57,6 @@ const (
 	harborHost     = "harbor.254carbon.com"
 	cloudflareHost = "api.cloudflare.com"
 	minioHost      = "minio-api.254carbon.com" // what the cluster knows as minio-service
-	answersHost    = "demo.254carbon.com"
 )
 
 // Options are the settings of [Start]; the zero value is the documented scenario, kept nowhere.
@@ -88,7 +87,7 @@ type Sim struct {
 	dir       string
 	accounts  harbor.Accounts
 	tokens    cloudflare.Credentials
-	answers   *answers
+	thrown    map[string]bool // switches that were thrown for good; under mu
 	hosts     *hosts
 	injectors map[string]*faults.Injector // by connection
 	base      time.Time
@@ -160,7 +159,7 @@ func (s *Sim) populate(reset bool) error {
 		return err
 	}
 	s.Observability = observability.Platform(s.Now, s.Prometheus)
-	s.answers = &answers{ready: s.scenario == Ready, done: map[string]bool{}}
+	s.thrown = map[string]bool{}
 	harborState, cloudflareState := harbor.Documented(now, s.accounts), cloudflare.Documented(now, s.tokens)
 	switch s.scenario {
 	case Ready:
@@ -193,7 +192,6 @@ func (s *Sim) listen() error {
 		"cloudflare": {Handler: s.Cloudflare, Refuse: s.refuseCloudflare},
 		"edge":       {Handler: s.Edge},
 		"minio":      {Handler: s.Backups, Refuse: refuseMinIO},
-		"demo":       {Handler: s.answers},
 	}
 	s.serveServices()
 	s.servePortal()
@@ -203,7 +201,7 @@ func (s *Sim) listen() error {
 		servers[name] = &host{"edge", s.injectors["edge"]}
 	}
 	for name, connection := range map[string]string{
-		kubernetesHost: "kubernetes", prometheusHost: "prometheus", harborHost: "harbor", cloudflareHost: "cloudflare", answersHost: "demo",
+		kubernetesHost: "kubernetes", prometheusHost: "prometheus", harborHost: "harbor", cloudflareHost: "cloudflare",
 		minioHost: "minio", world.BackupHost: "minio",
 	} {
 		servers[name] = &host{connection, s.injectors[connection]}
@@ -266,7 +264,7 @@ const kubernetesToken = "reader-of-a-simulated-cluster"
 
 // Platform turns the options of a real platform into those of this one.
 func (s *Sim) Platform(o platform.Options) platform.Options {
-	o.Dial, o.Roots, o.Now, o.Answers = s.hosts.dial, s.Certificates.Roots(), s.Now, "https://"+answersHost
+	o.Dial, o.Roots, o.Now = s.hosts.dial, s.Certificates.Roots(), s.Now
 	o.REST = &rest.Config{Host: "https://" + kubernetesHost + ":6443", BearerToken: kubernetesToken, TLSClientConfig: rest.TLSClientConfig{CAData: s.Certificates.PEM()}}
 	o.Getenv, o.Checkout = s.getenv, s.Checkout
 	return o
@@ -307,7 +305,7 @@ func (s *Sim) getenv(name string) (string, bool) {
 // SetFault switches a fault on, or with faults.None off.
 func (s *Sim) SetFault(connection string, kind faults.Kind) error {
 	i, ok := s.injectors[connection]
-	if !ok || connection == "demo" {
+	if !ok {
 		return fmt.Errorf("there is no connection %q in the simulated platform", connection)
 	}
 	i.Set(kind)
@@ -337,6 +335,9 @@ func (s *Sim) Label() string {
 
 // Requests returns what reached the simulated servers so far, in order.
 func (s *Sim) Requests() []Request { return s.hosts.log.all() }
+
+// Handshakes returns how many TLS handshakes asked for each name so far.
+func (s *Sim) Handshakes() map[string]int { return s.hosts.log.handshakes() }
 
 // Dir is where the state and the history of this scenario are kept.
 func (s *Sim) Dir() string { return s.dir }

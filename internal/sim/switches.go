@@ -31,12 +31,12 @@ func (s *Sim) Switches() []Switch {
 		all = append(all, w)
 	}
 	if s.scenario == Documented {
-		s.answers.mu.Lock()
-		defer s.answers.mu.Unlock()
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		all = append(all,
-			Switch{Key: "5", Label: "join two worker nodes", State: onOff(s.answers.done["nodes"], "joined", "one node"), On: s.answers.done["nodes"]},
-			Switch{Key: "6", Label: "mend the Harbor credential", State: onOff(s.answers.done["harbor"], "mended", "refused"), On: s.answers.done["harbor"]},
-			Switch{Key: "7", Label: "restart the critical workloads", State: onOff(s.answers.done["spread"], "spread anew", "as they were"), On: s.answers.done["spread"]},
+			Switch{Key: "5", Label: "join two worker nodes", State: onOff(s.thrown["nodes"], "joined", "one node"), On: s.thrown["nodes"]},
+			Switch{Key: "6", Label: "mend the Harbor credential", State: onOff(s.thrown["harbor"], "mended", "refused"), On: s.thrown["harbor"]},
+			Switch{Key: "7", Label: "restart the critical workloads", State: onOff(s.thrown["spread"], "spread anew", "as they were"), On: s.thrown["spread"]},
 		)
 	}
 	return all
@@ -78,12 +78,9 @@ func (s *Sim) Toggle(key string) error {
 	if err != nil {
 		return fmt.Errorf("switching %s on the simulated platform: %w", key, err)
 	}
-	s.answers.mu.Lock()
-	s.answers.done[name] = true
-	s.answers.mu.Unlock()
 	s.mu.Lock()
-	s.changed = true
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.thrown[name], s.changed = true, true
 	return nil
 }
 
@@ -97,23 +94,9 @@ func (s *Sim) mendCredential() {
 	})
 }
 
-// done lists the switches that were thrown for good.
-func (s *Sim) done() []string {
-	s.answers.mu.Lock()
-	defer s.answers.mu.Unlock()
-	var names []string
-	for name, on := range s.answers.done {
-		if on {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
 func (s *Sim) restoreDone(names []string) {
 	for _, name := range names {
-		s.answers.done[name] = true
+		s.thrown[name] = true
 		if name == "harbor" {
 			s.mendCredential()
 		}

@@ -142,8 +142,8 @@ func TestNoBadWorldIsGo(t *testing.T) {
 			bad++
 		}
 	}
-	if bad < 60 || harmless < 10 {
-		t.Errorf("%d bad worlds and %d harmless changes, want at least 60 and 10", bad, harmless)
+	if bad < 120 || harmless < 30 {
+		t.Errorf("%d bad worlds and %d harmless changes, want at least 120 and 30", bad, harmless)
 	}
 	for _, c := range list {
 		t.Run(c.name, func(t *testing.T) {
@@ -243,40 +243,6 @@ func writes(requests []sim.Request) int {
 		}
 	}
 	return n
-}
-
-// TestEverySourceIsAsked holds that a sweep of the built-in profile reaches every simulated server: nothing is answered from thin air.
-func TestEverySourceIsAsked(t *testing.T) {
-	s, err := sim.Start(t.Context(), sim.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
-	p, err := profile.Builtin(profile.DefaultName, all.Kinds())
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, err := platform.Open(s.Profile(p), s.Platform(platform.Options{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer x.Close()
-	for _, check := range s.Profile(p).Checks() {
-		probe, err := all.Build(check, x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = probes.Ask(t.Context(), probes.Check{Spec: check.Spec, Probe: probe}, s.Now)
-	}
-	asked := map[string]int{}
-	for _, r := range s.Requests() {
-		asked[r.Connection]++
-	}
-	for _, connection := range sim.Connections() {
-		if asked[connection] == 0 {
-			t.Errorf("%s was never asked", connection)
-		}
-	}
 }
 
 // TestTheDemosStateGoesOnAfterAnEnd joins nodes, ends, and starts again from what was kept.

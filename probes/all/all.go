@@ -25,7 +25,6 @@ import (
 	"github.com/254carbon/gonogo/probes/monitors"
 	"github.com/254carbon/gonogo/probes/postgres"
 	"github.com/254carbon/gonogo/probes/prometheus"
-	"github.com/254carbon/gonogo/probes/simulated"
 	"github.com/254carbon/gonogo/probes/velero"
 	"github.com/254carbon/gonogo/probes/web"
 )
@@ -122,9 +121,6 @@ func list() []kind {
 		of(command.Info(), func(p command.Params, x X) probes.Probe {
 			return command.New(p, command.Options{ReadOnly: x.ReadOnly, Secrets: x.Secrets, Environ: x.Environ})
 		}),
-		{simulated.Info(), func(id probes.ID, _ any, x X) (probes.Probe, error) {
-			return simulated.Probe{ID: id, Client: x.Answers, Base: x.AnswersURL}, nil
-		}},
 	}
 }
 
