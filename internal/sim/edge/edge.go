@@ -52,6 +52,7 @@ const (
 	Firewall      Quirk = "firewall"       // a rule of the firewall refuses
 	Leaks         Quirk = "leaks"          // the service answers although an application covers it
 	BadGateway    Quirk = "bad-gateway"    // Access lets through, and the service is down
+	Disconnected  Quirk = "disconnected"   // Access lets through, and the tunnel is not connected
 )
 
 // Options are the settings of a simulated edge.
@@ -179,6 +180,8 @@ func (e *Edge) site(w http.ResponseWriter, r *http.Request, host string, quirk Q
 		http.Error(w, "error code: 1020", http.StatusForbidden)
 	case quirk == BadGateway:
 		http.Error(w, "error code: 502", http.StatusBadGateway)
+	case quirk == Disconnected:
+		http.Error(w, "error code: 1033", 530)
 	case guard != nil && !guard.Bypassed && quirk != Leaks && quirk != Imitated:
 		e.access(w, r, host, *guard, quirk)
 	case !connected:

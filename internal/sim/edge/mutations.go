@@ -46,6 +46,7 @@ func Mutations() []Mutation {
 	quirk("busy", "The edge has been asked too often.", true, []string{"inconclusive", vault, "429"}, vault, Busy)
 	quirk("firewall", "A rule of the firewall refuses whoever asks for Vault.", true, []string{"inconclusive", vault, "firewall"}, vault, Firewall)
 	quirk("bad-gateway", "Vault is down and Access does not stand before it.", true, []string{"down", vault, "502"}, vault, BadGateway)
+	quirk("dead-tunnel", "The tunnel behind Vault is dead and Access does not stand before it.", true, []string{"down", vault, "530", "tunnel is not connected"}, vault, Disconnected)
 
 	quirk("unsigned", "The edge signs nothing for Vault, as older ones did.", false, nil, vault, Unsigned)
 	add("one-address", "The edge of Vault has one address, of the newer kind.", false, nil, func(e *Edge) { e.Move(vault, Addresses()[2]) })
