@@ -173,7 +173,10 @@ func (p replicationProbe) watch(ctx context.Context, first Server) (last Server,
 // judge says what of a standby falls short.
 func (p replicationProbe) judge(s Sender, primary Server, moved bool) standby {
 	behind := s.behind(primary)
-	out := standby{name: s.String(), got: fmt.Sprintf("%s, %s behind", s.State, mebibytes(float64(behind)))}
+	out := standby{name: s.String(), got: mebibytes(float64(behind)) + " behind"}
+	if s.State != "streaming" {
+		out.got = probes.Clean(s.State, 40) + ", " + out.got
+	}
 	if s.LagKnown && behind > 0 {
 		out.got += fmt.Sprintf(" for %s", s.Lag.Round(100*time.Millisecond))
 	}
