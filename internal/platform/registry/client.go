@@ -180,6 +180,10 @@ func (h *host) heads(ctx context.Context) {
 		return
 	}
 	h.answers.settle(challenge.Insecure)
+	if strings.EqualFold(challenge.Scheme, "basic") && challenge.Parameters["realm"] == internalRealm {
+		h.fail(h.asks, fmt.Errorf("asking %s: %w", h.answers.host, errInternal))
+		return
+	}
 	if challenge.Scheme == "" {
 		h.auth = authn.Anonymous // it asks for nothing
 	}
@@ -191,6 +195,12 @@ func (h *host) heads(ctx context.Context) {
 		h.authorized(ctx, group, challenge)
 	}
 }
+
+// internalRealm is how the registry behind Harbor's core asks for a password. It knows only Harbor's own user, so that whom it refuses says
+// nothing of a credential, and none is shown to it.
+const internalRealm = "harbor-registry-basic-realm"
+
+var errInternal = errors.New("/v2/ leads to Harbor's internal registry, which knows neither users nor robots: route /v2/ and /service/ to harbor-core")
 
 // groups splits what is asked so that one token can be asked for each part.
 func (h *host) groups() [][]*ask {

@@ -323,3 +323,23 @@ func TestPlain(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestInternal holds that Harbor's internal registry is named as the wrong door, and that no credential is shown to it.
+func TestInternal(t *testing.T) {
+	shown := false
+	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		shown = shown || r.Header.Get("Authorization") != ""
+		w.Header().Set("Www-Authenticate", `Basic realm="harbor-registry-basic-realm"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer door.Close()
+	host := door.Listener.Addr().String()
+	client, err := New(Options{Transport: transport.New(transport.Options{}), Credential: reader, Mirror: host, Plain: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := client.Heads(t.Context(), []string{host + "/a:1"})[host+"/a:1"]
+	if head.Err == nil || errors.Is(head.Err, images.ErrRefused) || !strings.Contains(head.Err.Error(), "internal registry") || shown {
+		t.Errorf("%v, a credential was shown: %t", head.Err, shown)
+	}
+}
