@@ -51,6 +51,9 @@ func (p replicationProbe) exporter(ctx context.Context) (picture, error) {
 		}
 		return picture{}, fmt.Errorf("Prometheus has no pg_replication_is_replica%s: postgres_exporter is not scraped, or its collector replication is off", p.params.selector())
 	}
+	if len(m[agesQuery].Items) < len(roles.Items) {
+		return picture{}, errors.New("Prometheus does not say how old the samples of postgres_exporter are")
+	}
 	confirmed, err := ages(m[agesQuery], roles.Confirmed)
 	if err != nil {
 		return picture{}, err
@@ -77,6 +80,10 @@ func (p replicationProbe) exporter(ctx context.Context) (picture, error) {
 	}
 	for _, s := range m[behindQuery].Items {
 		if primary[server(s.Metric)] { // a standby may send on to others
+			// Without pg_monitor PostgreSQL shows the exporter that there is a standby, and nothing else of it.
+			if s.Metric["state"] == "" && math.IsNaN(float64(s.Value)) {
+				return picture{}, fmt.Errorf("PostgreSQL shows postgres_exporter its standby %s without its values: grant the exporter's user pg_monitor", receiver(s.Metric))
+			}
 			seen.standbys = append(seen.standbys, p.measure(s, m))
 		}
 	}
@@ -117,6 +124,9 @@ func (p replicationProbe) ask(ctx context.Context, queries ...string) (metrics, 
 func ages(seen probes.Seen[*model.Sample], now time.Time) (time.Time, error) {
 	confirmed := now
 	for _, s := range seen.Items {
+		if value := float64(s.Value); math.IsNaN(value) || math.Abs(value) > math.MaxInt32 {
+			return time.Time{}, fmt.Errorf("the last sample of postgres_exporter at %s is of no known age", server(s.Metric))
+		}
 		age := time.Duration(float64(s.Value) * float64(time.Second))
 		if age > oldest {
 			return time.Time{}, fmt.Errorf("the last sample of postgres_exporter at %s is %s old", server(s.Metric), age.Round(time.Second))

@@ -3,12 +3,14 @@ package postgres
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/254carbon/gonogo/internal/platform/prom"
@@ -156,6 +158,10 @@ func TestExporter(t *testing.T) {
 			{Name: "nothing scraped", New: over(right, simulated.New(clock), nil), Says: []string{"postgres_exporter is not scraped"}},
 			{Name: "old samples", Says: []string{"4m"}, New: on(func(s *simulated.Server) { s.Freeze("postgres", noon.Add(-4*time.Minute)) })},
 			{Name: "partial", Says: []string{"store x is away"}, New: on(func(s *simulated.Server) { s.SetWarnings("store x is away") })},
+			{Name: "an exporter without pg_monitor", Says: []string{"without its values", "pg_monitor"}, New: on(func(s *simulated.Server) {
+				s.Remove(diff, nil)
+				s.Set(diff, labels("walreceiver", ""), nan())
+			})},
 			{Name: "a role that is none", Says: []string{"neither 0 nor 1"}, New: on(func(s *simulated.Server) { s.Set("pg_replication_is_replica", map[string]string{"pod": "x"}, 7) })},
 			{Name: "endpoints forbidden", Is: apierrors.IsForbidden, New: behind(right().Forbid(slicesResource))},
 			{Name: "services forbidden", Is: apierrors.IsForbidden, New: behind(right().Forbid(servicesResource))},
@@ -363,5 +369,15 @@ func TestParamsAreChecked(t *testing.T) {
 	p := ReplicationParams{Labels: map[string]string{"job": `a"b`, "b": "c"}}
 	if got := p.selector(); got != `{b="c",job="a\"b"}` {
 		t.Errorf("selector %s", got)
+	}
+}
+
+// TestAges holds that an age that is none does not count as a young one.
+func TestAges(t *testing.T) {
+	for _, age := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e18, 300} {
+		seen := probes.Seen[*model.Sample]{Items: []*model.Sample{{Value: model.SampleValue(age)}}}
+		if _, err := ages(seen, time.Now()); err == nil {
+			t.Errorf("an age of %v was believed", age)
+		}
 	}
 }
