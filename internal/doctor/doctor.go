@@ -152,14 +152,12 @@ func usesOf(p Patient) map[string][]probes.ID {
 		if c.Spec.Exempt != "" {
 			continue
 		}
-		needs := kinds[c.Kind].Connections()
+		needs := kinds[c.Kind].ConnectionsOf(c.Params)
 		if len(servicesOf(c.Params)) > 0 && !slices.Contains(needs, "kubernetes") {
 			needs = append(slices.Clone(needs), "kubernetes") // through whose API server they are reached
 		}
 		for _, connection := range needs {
-			if connection != "demo" { // which is no system
-				uses[connection] = append(uses[connection], c.Spec.ID)
-			}
+			uses[connection] = append(uses[connection], c.Spec.ID)
 		}
 	}
 	return uses
