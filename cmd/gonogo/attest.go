@@ -51,6 +51,9 @@ func attest(ctx context.Context, o *options, check string, f judgement) error {
 			return evidence.Entry{}, "", measured(c)
 		}
 		if f.remove {
+			if f.reason != "" || f.expires != "" {
+				return evidence.Entry{}, "", errors.New("--remove takes back what stands: leave out --note and --expires")
+			}
 			for _, a := range s.profile.Attestations {
 				if a.CheckID() == id {
 					return evidence.Entry{}, "", fmt.Errorf("the word for %s stands in the profile %s: take it back there", id, s.profile.Source)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,8 +50,11 @@ func attestFiles(ctx context.Context, o *options, f filesFlags) error {
 	if f.valid <= 0 || f.valid > maxFinding {
 		return fmt.Errorf("--valid must be more than nothing and at most %d h, not %s", int(maxFinding/time.Hour), f.valid)
 	}
-	if f.by == "" {
+	switch {
+	case f.by == "":
 		f.by = who()
+	case strings.TrimSpace(probes.Clean(f.by, 200)) == "":
+		return errors.New("who answers for it? Write --by, or leave it out for user and host")
 	}
 	s, err := open(ctx, o)
 	if err != nil {

@@ -102,6 +102,9 @@ func TestJudgementsSayWhatIsMissing(t *testing.T) {
 		{[]string{"waive", "node", "--owner", "a", "--reason", "b", "--expires", "3d"}, "did you mean nodes"},
 		{[]string{"waive", "feed", "--owner", "a", "--reason", "b", "--expires", "3d"}, "no gate"},
 		{[]string{"waive", "nodes", "--reason", "b", "--expires", "3d"}, "--owner"},
+		{[]string{"waive", "nodes", "--owner", " ", "--reason", "b", "--expires", "3d"}, "--owner"},
+		{[]string{"waive", "nodes", "--owner", "a", "--reason", "\x1b[31m\n", "--expires", "3d"}, "--reason"},
+		{[]string{"waive", "nodes", "--remove", "--expires", "3d"}, "--remove"},
 		{[]string{"waive", "nodes", "--owner", "a", "--expires", "3d"}, "--reason"},
 		{[]string{"waive", "nodes", "--owner", "a", "--reason", "b"}, "--expires"},
 		{[]string{"waive", "nodes", "--owner", "a", "--reason", "b", "--expires", "2025-10-19"}, "in the past"},
@@ -111,7 +114,9 @@ func TestJudgementsSayWhatIsMissing(t *testing.T) {
 		{[]string{"waive", "--owner", "a"}, "gonogo waive CHECK"},
 		{[]string{"attest", "feed", "--note", "b", "--expires", "3d"}, "--by"},
 		{[]string{"attest", "readme", "--by", "a", "--expires", "3d"}, "--note"},
+		{[]string{"attest", "readme", "--remove", "--note", "b"}, "--remove"},
 		{[]string{"attest", "files", "--valid", "1000h"}, "--valid"},
+		{[]string{"attest", "files", "--by", " "}, "--by"},
 	} {
 		if code, stdout, stderr := run(tt.args...); code != 2 || !strings.Contains(stderr, tt.want) || stdout != "" {
 			t.Errorf("%v: exit %d, standard error %q, want 2 and %q; standard output %q", tt.args, code, stderr, tt.want, stdout)

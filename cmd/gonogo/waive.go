@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +55,9 @@ func waive(ctx context.Context, o *options, check string, f judgement) error {
 			return evidence.Entry{}, "", fmt.Errorf("check %s is no gate: a waiver covers a gate, and without one %s costs points, nothing else", id, id)
 		}
 		if f.remove {
+			if f.reason != "" || f.expires != "" {
+				return evidence.Entry{}, "", errors.New("--remove takes back what stands: leave out --reason and --expires")
+			}
 			for _, w := range s.profile.Waivers {
 				if w.Check == id {
 					return evidence.Entry{}, "", fmt.Errorf("gate %s is waived in the profile %s: take it back there", id, s.profile.Source)
@@ -87,10 +91,11 @@ func judge(ctx context.Context, o *options, check string, make func(s *session, 
 
 // entry makes the entry of a judgement, or says what is missing.
 func (f judgement) entry(s *session, kind string, check probes.ID, by, reason string) (evidence.Entry, error) {
+	owner, note := probes.Clean(f.by, 200), probes.Clean(f.reason, 1000)
 	switch {
-	case f.by == "":
+	case strings.TrimSpace(owner) == "":
 		return evidence.Entry{}, fmt.Errorf("who answers for it? Write %s", by)
-	case f.reason == "":
+	case strings.TrimSpace(note) == "":
 		return evidence.Entry{}, fmt.Errorf("what is to be remembered of it? Write %s", reason)
 	}
 	end, err := parseEnd(f.expires, s.now())
@@ -98,7 +103,7 @@ func (f judgement) entry(s *session, kind string, check probes.ID, by, reason st
 		return evidence.Entry{}, err
 	}
 	return evidence.Entry{
-		Kind: kind, Check: check, Result: evidence.Passed, By: probes.Clean(f.by, 200), Note: probes.Clean(f.reason, 1000), Run: who(), At: s.now(), ValidUntil: end,
+		Kind: kind, Check: check, Result: evidence.Passed, By: owner, Note: note, Run: who(), At: s.now(), ValidUntil: end,
 	}, nil
 }
 
