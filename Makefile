@@ -33,7 +33,8 @@ demo: build ## show the board on the simulated platform
 
 .PHONY: test
 test: ## run the tests; needs nothing but Go and a C compiler
-	$(GO) test -race -shuffle=on ./...
+	$(GO) test -race -shuffle=on -timeout 30m ./...
+	$(GO) test -shuffle=on -timeout 30m -run '^TestNoBadWorldIsGo$$' ./internal/sim # every world, everything asked
 
 .PHONY: lab-build
 lab-build: ## build the lab's servers into the cache (slow once, instant afterwards)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -159,7 +160,7 @@ func (e *Edge) find(name string) []string {
 		return moved
 	}
 	routed, _ := e.api.Routed(name)
-	if routed || name == e.api.TeamDomain() || name == cloudflare.Domain {
+	if routed || slices.Contains(Hosts(), name) { // a record stays when the tunnel no longer routes its name
 		return Addresses()
 	}
 	return nil

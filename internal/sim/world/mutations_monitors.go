@@ -30,7 +30,7 @@ func monitorMutations() []Mutation {
 		bad("monitor-no-port", "the metrics port of Kafka's Service has another name", ports(dp, "kafka-service", func(p object) { p["name"] = "jmx" }),
 			fails(check, "kafka: Service kafka-service has no port metrics, only broker, jmx")),
 		bad("monitor-no-name", "the only port of MinIO's metrics Service lost its name", ports(dp, "minio-metrics", func(p object) { delete(p, "name") }),
-			fails(check, "minio: Service", "has no port metrics")),
+			fails(check, "minio: Service", "no port metrics")),
 		bad("monitor-service-gone", "the metrics Service of PostgreSQL was deleted", func(c *changer) { c.remove(services, dp, "postgres-metrics") },
 			fails(check, "postgres: no Service with app=postgres")),
 		bad("monitor-other-namespace", "the monitor of Vault looks into the namespace that Vault was in before", func(c *changer) {
