@@ -184,6 +184,10 @@ func TestVeleroInstallation(t *testing.T) {
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: labtest.VeleroNamespace, Name: "default"}},
 	}, metav1.CreateOptions{})
 	must(t, err)
+	// Others look at who is cluster-admin in the same cluster.
+	defer func() {
+		must(t, lab.Kube().RbacV1().ClusterRoleBindings().Delete(context.WithoutCancel(ctx), "velero", metav1.DeleteOptions{}))
+	}()
 	d, _ = s.check(t)
 	d.want(t, "server", "pass", "v1.18.3")
 }

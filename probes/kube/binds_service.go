@@ -107,7 +107,8 @@ func (r *reader) endpoints(ctx context.Context, s *corev1.Service, port *corev1.
 		serves := port == nil || hasPort(slice, port.Name)
 		for i := range slice.Endpoints {
 			e := &slice.Endpoints[i]
-			isReady := e.Conditions.Ready == nil || *e.Conditions.Ready
+			c := e.Conditions // a Service may publish pods that are not ready as ready
+			isReady := (c.Ready == nil || *c.Ready) && (c.Serving == nil || *c.Serving) && (c.Terminating == nil || !*c.Terminating)
 			key := strings.Join(e.Addresses, ",")
 			if e.TargetRef != nil { // one pod may have addresses of two families
 				key = e.TargetRef.Kind + "/" + e.TargetRef.Name

@@ -224,7 +224,7 @@ func (l *location) endpoint() (endpoint, error) {
 			continue
 		}
 		u, err := url.Parse(raw)
-		if err == nil && u.Host == "" && !strings.Contains(raw, "/") { // some plug-ins take a host alone
+		if (err != nil || u.Host == "") && !strings.Contains(raw, "/") { // some plug-ins take a host alone
 			u, err = url.Parse("//" + raw)
 		}
 		if err != nil || u.Hostname() == "" {
