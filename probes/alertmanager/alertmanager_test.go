@@ -31,10 +31,15 @@ type world struct {
 	fetcher *webfake.Fetcher
 	params  Params
 	instead map[string]string // bodies by path
+	codes   map[string]int    // statuses by path, of answers without a body
 	querier http.Handler
 }
 
 func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	if code, ok := w.codes[r.URL.Path]; ok {
+		out.WriteHeader(code)
+		return
+	}
 	if body, ok := w.instead[r.URL.Path]; ok {
 		_, _ = out.Write([]byte(body))
 		return
@@ -117,10 +122,12 @@ func TestAlertmanager(t *testing.T) {
 			fail("silences null", with(answers(silences, `null`)), "not Alertmanager"),
 			fail("status of something else", with(answers(status, `{"status":"success","data":{}}`)), "not Alertmanager"),
 			fail("status cut off", with(answers(status, `{"cluster":{"status":"ready"`)), "not Alertmanager"),
+			fail("not ready", with(func(w *world) { w.codes = map[string]int{"/-/ready": 503} }), "not ready", "503"),
 			fail("no endpoints", with(saying(webfake.NoEndpoints())), "no ready endpoints"),
 			fail("no Service", with(saying(webfake.NoService())), "does not exist"),
 		},
 		Errors: []probetest.Failure{
+			unknown("something before it lets only the API through", with(func(w *world) { w.codes = map[string]int{"/-/ready": 302} }), "/-/ready", "302"),
 			unknown("no rights", with(saying(webfake.Forbidden())), "services/proxy"),
 			unknown("Prometheus away", with(prometheus(webfake.Answer(500, "text/plain", "boom"))), "Prometheus", "boom"),
 			unknown("Prometheus forbids", with(prometheus(webfake.Answer(403, "text/plain", ""))), "own credential"),

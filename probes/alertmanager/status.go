@@ -81,7 +81,11 @@ func (p probe) ready(ctx context.Context, a *asking) error {
 		return err
 	}
 	cause := ""
-	if page.Status != http.StatusOK {
+	switch {
+	case page.Status == http.StatusOK:
+	case page.Status < http.StatusInternalServerError: // something before it answers
+		return fmt.Errorf("it answers /-/ready with %s", page)
+	default:
 		cause = fmt.Sprintf("Alertmanager is not ready (%s)", page)
 	}
 	a.note(probes.Evidence{Subject: "readiness of Alertmanager", Want: "200 OK", Got: page.String()}, page.Request, cause)
