@@ -1,6 +1,7 @@
 package cloudflare
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -153,6 +154,7 @@ func (a AppParams) missing(elsewhere string) string {
 // compare compares what is declared with what there is.
 func (p *accessProbe) compare(apps Applications, providers Providers) probes.Observation {
 	var t tally
+	main := map[*Application]bool{} // those that are declared
 	for _, want := range p.params.Apps {
 		e := probes.Evidence{Subject: "application of " + want.Host, Want: p.wanted(want)}.From(apps.Request)
 		app, elsewhere := want.find(apps.Items)
@@ -160,24 +162,70 @@ func (p *accessProbe) compare(apps Applications, providers Providers) probes.Obs
 			t.add(want.Host, want.missing(elsewhere), elsewhere == "", e)
 			continue
 		}
+		main[app] = true
 		e.Got = app.describe()
 		t.add(want.Host, strings.Join(p.faults(want, *app, providers.Items), ", "), false, e)
 	}
-	for _, app := range apps.Items {
-		declared := slices.ContainsFunc(p.params.Apps, func(a AppParams) bool { return slices.Contains(app.Domains, a.Host) })
-		if declared {
-			continue
-		}
-		if name := app.bypassed(); name != "" {
-			place := strings.Join(app.Domains, ", ")
-			if place == "" {
-				place = app.Name
-			}
-			t.add(place, fmt.Sprintf("policy %q bypasses Access", name), false,
-				probes.Evidence{Subject: "application of " + place, Want: "no bypass", Got: app.describe()}.From(apps.Request))
+	for i := range apps.Items {
+		if app := &apps.Items[i]; !main[app] {
+			p.beside(&t, *app, apps.Request)
 		}
 	}
 	return t.conclude(len(p.params.Apps), "exist with their policies")
+}
+
+// beside judges an application that is not declared. Nowhere may one bypass Access; one that takes in a declared host, or a path of it, is asked
+// before or in the place of the declared one, so that it may not let in anybody else either.
+func (p *accessProbe) beside(t *tally, app Application, from probes.Request) {
+	place := orNothing(cmp.Or(strings.Join(app.Domains, ", "), app.Name))
+	want, faults := "no bypass", []string(nil)
+	if name := app.bypassed(); name != "" {
+		faults = append(faults, fmt.Sprintf("policy %q bypasses Access", name))
+	}
+	if host := p.under(app); host != "" {
+		want = "nobody let in who may not open " + host
+		for _, policy := range app.Policies {
+			if fault := p.params.Allow.excess(policy); fault != "" {
+				faults = append(faults, fault)
+			}
+		}
+	}
+	if len(faults) > 0 {
+		e := probes.Evidence{Subject: "application of " + place, Want: want, Got: app.describe()}.From(from)
+		t.add(place, strings.Join(faults, ", "), false, e)
+	}
+}
+
+// under returns the declared host that an application takes in, in whole or in part, or nothing. One for many hosts as a whole takes in none
+// that has an application of its own: the more exact name goes first.
+func (p *accessProbe) under(app Application) string {
+	if !app.selfHosted() {
+		return ""
+	}
+	for _, domain := range app.Domains {
+		host, _, path := strings.Cut(domain, "/")
+		for _, a := range p.params.Apps {
+			if host == a.Host || path && covers(host, a.Host) {
+				return a.Host
+			}
+		}
+	}
+	return ""
+}
+
+// excess says whom a policy lets in that is not declared, with a login or without one, or nothing.
+func (a AllowParams) excess(p Policy) string {
+	switch p.Decision {
+	case "allow":
+		if cause := a.wider(p); cause != "" {
+			return fmt.Sprintf("policy %q lets in %s", p.Name, cause)
+		}
+	case "non_identity":
+		if i := slices.IndexFunc(p.Include, func(r Rule) bool { return r.Kind != "service_token" }); i >= 0 {
+			return fmt.Sprintf("policy %q lets in %s without a login", p.Name, who(p.Include[i]))
+		}
+	}
+	return ""
 }
 
 func (p *accessProbe) wanted(a AppParams) string {
@@ -244,16 +292,11 @@ func (p *accessProbe) faults(want AppParams, app Application, providers []Provid
 	named := want.Policy == ""
 	lets := false
 	for _, policy := range app.Policies {
-		switch policy.Decision {
-		case "allow":
+		if policy.Decision == "allow" {
 			lets, named = true, named || policy.Name == want.Policy
-			if cause := p.params.Allow.wider(policy); cause != "" {
-				add("policy %q lets in %s", policy.Name, cause)
-			}
-		case "non_identity":
-			if i := slices.IndexFunc(policy.Include, func(r Rule) bool { return r.Kind != "service_token" }); i >= 0 {
-				add("policy %q lets in %s without a login", policy.Name, who(policy.Include[i]))
-			}
+		}
+		if fault := p.params.Allow.excess(policy); fault != "" {
+			add("%s", fault)
 		}
 		if own, err := sessionLength(policy.Session); want.Session != "" && policy.Session != "" && (err != nil || own > longest) {
 			add("policy %q lets a login last %s, longer than %s", policy.Name, policy.Session, want.Session)

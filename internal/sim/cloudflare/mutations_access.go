@@ -69,6 +69,29 @@ func accessMutations() []Mutation {
 		p := s.policyOf(grafana)
 		p["decision"], p["include"], p["require"] = "bypass", everyone(), []any{}
 	})
+	second := func(s *State, host, decision string, include []any) {
+		id, policy := s.id(), s.id()
+		s.Policies = append(s.Policies, map[string]any{"id": policy, "name": "Second", "decision": decision, "include": include})
+		s.Apps = append(s.Apps, map[string]any{
+			"id": id, "aud": aud(id), "type": "self_hosted", "name": "Another", "domain": host, "policies": []any{map[string]any{"id": policy, "precedence": 1}},
+		})
+	}
+	add("access-everyone-path", "A second application lets everyone with a mailbox into Grafana's API.", of(apps), []string{grafana + "/api", "lets in everyone"},
+		func(s *State) { second(s, grafana+"/api", "allow", everyone()) })
+	add("access-address-path", "A second application lets addresses into Grafana's API without a login.", of(apps), []string{grafana + "/api", "without a login"},
+		func(s *State) {
+			second(s, grafana+"/api", "non_identity", []any{map[string]any{"ip": map[string]any{"ip": "0.0.0.0/0"}}})
+		})
+	add("access-second-bypass", "A second application of Grafana's host lets everyone past Access.", of(apps), []string{grafana, "bypasses Access"},
+		func(s *State) { second(s, grafana, "bypass", everyone()) })
+	add("access-wildcard-path", "An application of a path of every host lets everyone with a mailbox in.", of(apps), []string{"*." + Domain + "/api", "lets in everyone"},
+		func(s *State) { second(s, "*."+Domain+"/api", "allow", everyone()) })
+	add("access-wildcard", "An application of every other host lets everyone with a mailbox in.", of(), nil,
+		func(s *State) { second(s, "*."+Domain, "allow", everyone()) })
+	add("access-same-path", "A second application lets the same people into Grafana's API.", of(), nil,
+		func(s *State) {
+			second(s, grafana+"/api", "allow", []any{map[string]any{"email_domain": map[string]any{"domain": Domain}}})
+		})
 	add("access-bypass-path", "A second application lets everyone past Access to Grafana's API.", of(apps, edge), []string{grafana + "/api", "bypasses Access"}, func(s *State) {
 		id, policy, host := s.id(), s.id(), grafana+"/api"
 		s.Policies = append(s.Policies, map[string]any{"id": policy, "name": "Health", "decision": "bypass", "include": everyone()})
