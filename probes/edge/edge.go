@@ -14,10 +14,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/254carbon/gonogo/probes"
@@ -135,9 +139,11 @@ func (p *probe) look(ctx context.Context, t target) outcome {
 		}
 	}
 	for _, origin := range p.origins {
-		if f := p.knock(ctx, t, origin); f.err != nil || f.fails {
-			o.finding, o.request = f, describeOrigin(t.host, origin)
-			return o
+		for _, path := range p.paths {
+			if f := p.knock(ctx, t, path, origin); f.err != nil || f.fails {
+				o.finding, o.request = f, describeOrigin(t.host, path, origin)
+				return o
+			}
 		}
 	}
 	return o
@@ -214,30 +220,51 @@ func (p *probe) get(ctx context.Context, host, path string) (*http.Response, err
 	return p.send(ctx, http.MethodGet, host, path, addresses[0], "")
 }
 
-// knock asks whether the origin serves a host itself. No answer, and any refusal, is a closed door.
-func (p *probe) knock(ctx context.Context, t target, at netip.AddrPort) finding {
+// knock asks whether the origin serves a path of a host itself. Only a door at which nobody answers, and a refusal that does not depend on who
+// asks, is a closed one: what asks for a login of its own can be reached around Cloudflare. What listens and says nothing that could be
+// understood leaves it unclear.
+func (p *probe) knock(ctx context.Context, t target, path string, at netip.AddrPort) finding {
 	within, cancel := context.WithTimeout(ctx, mostPer/4)
 	defer cancel()
-	req, err := http.NewRequestWithContext(within, http.MethodGet, "https://"+t.host+"/", nil)
+	var connected atomic.Bool
+	traced := httptrace.WithClientTrace(within, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+		ConnectDone: func(_, _ string, err error) {
+			if err == nil {
+				connected.Store(true)
+			}
+		},
+	})
+	req, err := http.NewRequestWithContext(traced, http.MethodGet, "https://"+t.host+path, nil)
 	if err != nil {
 		return finding{err: err}
 	}
-	resp, err := p.outside.Knock(within, at, req)
-	if err != nil {
+	resp, err := p.outside.Knock(traced, at, req)
+	switch {
+	case err != nil && ctx.Err() != nil:
 		return finding{err: ctx.Err()}
+	case err != nil && !connected.Load() && nobodyThere(within, err):
+		return finding{}
+	case err != nil:
+		return unclear("inconclusive", "its origin at %s could not be asked around Cloudflare: %v", at, err)
 	}
 	_ = resp.Body.Close()
 	to, _ := resp.Location()
 	a := answer{host: t.host, resp: resp}
 	switch code := resp.StatusCode; {
-	case code >= 400 && code < 500:
-		return finding{}
-	case code >= 500:
+	case slices.Contains([]int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMisdirectedRequest}, code):
+		return finding{} // no such host there, no client certificate, or no token of Access
+	case code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout:
 		return unclear("inconclusive", "its origin at %s answers %s around Cloudflare", at, a.status())
-	case code >= 300 && to != nil && strings.EqualFold(to.Host, p.domain):
+	case code >= 300 && code < 400 && to != nil && strings.EqualFold(to.Host, p.domain):
 		return finding{}
 	}
 	return wrong("open", "its origin at %s answers %s around Cloudflare", at, a.status())
+}
+
+// nobodyThere reports whether a dial that failed found a closed door: refused, or not answered at all.
+func nobodyThere(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH)
 }
 
 func describe(host, path string, at netip.Addr) probes.Request {
@@ -256,10 +283,10 @@ func describe(host, path string, at netip.Addr) probes.Request {
 	}
 }
 
-func describeOrigin(host string, at netip.AddrPort) probes.Request {
+func describeOrigin(host, path string, at netip.AddrPort) probes.Request {
 	return probes.Request{
-		Source: fmt.Sprintf("GET https://%s/ at %s", host, at),
-		Repeat: "curl -sSk -o /dev/null -D - --connect-to " + probes.ShellWord("::"+at.String()) + " " + probes.ShellWord("https://"+host+"/"),
+		Source: fmt.Sprintf("GET https://%s%s at %s", host, path, at),
+		Repeat: "curl -sSk -o /dev/null -D - --connect-to " + probes.ShellWord("::"+at.String()) + " " + probes.ShellWord("https://"+host+path),
 	}
 }
 

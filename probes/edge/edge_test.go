@@ -120,6 +120,25 @@ func behind(t *testing.T, f http.HandlerFunc) func(*world) {
 	return func(w *world) { w.params.Origins = []string{origin.Listener.Addr().String()} }
 }
 
+// listening is an origin that takes connections and does with them what it is told.
+func listening(t *testing.T, with func(net.Conn)) func(*world) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() { defer c.Close(); with(c) }()
+		}
+	}()
+	return func(w *world) { w.params.Origins = []string{listener.Addr().String()} }
+}
+
 func TestEdge(t *testing.T) {
 	const login = "https://" + cloudflare.Team + ".cloudflareaccess.com/cdn-cgi/access/login/"
 	at := func(status int, body string, headers ...string) func(*testing.T) probes.Probe {
@@ -160,6 +179,14 @@ func TestEdge(t *testing.T) {
 		})},
 		{Name: "the origin refuses", Want: probes.Pass, New: origin(answer(403, ""))},
 		{Name: "the origin knows no such host", Want: probes.Pass, New: origin(answer(404, ""))},
+		{Name: "the origin asks for a login of its own", Want: probes.Fail, Says: []string{"open", "401 Unauthorized around Cloudflare"}, New: origin(answer(401, ""))},
+		{Name: "the origin serves one path", Want: probes.Fail, Says: []string{"open", "200 OK around Cloudflare"}, Shows: []string{"/api/"}, New: func(t *testing.T) probes.Probe {
+			return with(behind(t, func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/api/" {
+					rw.WriteHeader(http.StatusForbidden)
+				}
+			}), func(w *world) { w.params.Paths = []string{"/", "/api/"} })(t)
+		}},
 		{Name: "nobody is at the origin", Want: probes.Pass, New: with(func(w *world) { w.params.Origins = []string{"127.0.0.1:1"} })},
 		{Name: "the origin leads to the login", Want: probes.Pass, New: origin(answer(302, "", "Location", login+vault))},
 		{Name: "the origin serves", Want: probes.Fail, Says: []string{"open", "its origin at 127.0.0.1:", "200 OK around Cloudflare"}, Shows: []string{"--connect-to"}, New: origin(answer(200, ""))},
@@ -206,6 +233,15 @@ func TestEdge(t *testing.T) {
 			worlds = append(worlds, probetest.World{Name: m.Name, Want: probes.Fail, Says: m.Words, New: made})
 		}
 	}
+	errs = append(errs,
+		probetest.Failure{Name: "something at the origin that is no server of pages", Says: []string{"origin", "could not be asked around Cloudflare"}, New: func(t *testing.T) probes.Probe {
+			return newWorld(t, listening(t, func(c net.Conn) { _ = c.Close() }))
+		}},
+		probetest.Failure{Name: "an origin that takes the call and says nothing", Says: []string{"origin", "could not be asked around Cloudflare"}, New: func(t *testing.T) probes.Probe {
+			return newWorld(t, listening(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }))
+		}},
+		probetest.Failure{Name: "an origin that is ill", Says: []string{"502 Bad Gateway around Cloudflare"}, New: origin(answer(502, ""))},
+	)
 	probetest.Suite{
 		New: with(), Worlds: worlds, Errors: errs,
 		Hanging: with(instead(vault, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), func(w *world) { w.params.Hosts = w.params.Hosts[1:] }),
