@@ -84,7 +84,11 @@ func (p replicationProbe) exporter(ctx context.Context) (picture, error) {
 			if s.Metric["state"] == "" && math.IsNaN(float64(s.Value)) {
 				return picture{}, fmt.Errorf("PostgreSQL shows postgres_exporter its standby %s without its values: grant the exporter's user pg_monitor", receiver(s.Metric))
 			}
-			seen.standbys = append(seen.standbys, p.measure(s, m))
+			one, err := p.measure(s, m)
+			if err != nil {
+				return picture{}, err
+			}
+			seen.standbys = append(seen.standbys, one)
 		}
 	}
 	byName := func(a, b member) int { return strings.Compare(a.name, b.name) }
@@ -138,23 +142,28 @@ func ages(seen probes.Seen[*model.Sample], now time.Time) (time.Time, error) {
 	return confirmed, nil
 }
 
-// measure judges one standby by the primary's count of bytes.
-func (p replicationProbe) measure(s *model.Sample, m metrics) standby {
+// measure judges one standby by the primary's count of bytes. Where it is behind, and what it did before is not known, nobody can tell whether
+// it comes forward.
+func (p replicationProbe) measure(s *model.Sample, m metrics) (standby, error) {
 	out := standby{name: receiver(s.Metric), got: "connected, confirms nothing"}
 	state := string(s.Metric["state"])
 	if state != "" && state != "streaming" {
 		out.got, out.fault = "in state "+probes.Clean(state, 40), "does not stream: it is in state "+probes.Clean(state, 40)
-		return out
+		return out, nil
 	}
 	behind := float64(s.Value)
 	if math.IsNaN(behind) || math.IsInf(behind, 0) {
 		out.fault = "takes the log and does not say that it replays it"
-		return out
+		return out, nil
 	}
 	behind = max(0, behind)
 	out.got = mebibytes(behind) + " behind"
 	least, began := value(m[leastQuery], s), value(m[beganQuery], s)
 	grown := value(m[positionQuery], s) - began
+	if behind > 0 && (math.IsNaN(least) || math.IsNaN(grown)) {
+		return standby{}, fmt.Errorf("Prometheus does not say how far %s and the primary's log were in the last %s "+
+			"(pg_stat_replication_pg_wal_lsn_diff and _pg_current_wal_lsn_bytes): whether it comes forward cannot be told", out.name, window)
+	}
 	// If the log grew by as much as the standby fell back, the standby did not move.
 	still := least > 0 && behind-least >= grown
 	seconds := 0.0
@@ -174,7 +183,7 @@ func (p replicationProbe) measure(s *model.Sample, m metrics) standby {
 	case seconds > p.params.MaxLag.Seconds():
 		out.fault = fmt.Sprintf("is %.0f s behind, more than %s", seconds, p.params.MaxLag)
 	}
-	return out
+	return out, nil
 }
 
 // value is that of the series with the same labels, or NaN, with which no comparison holds.

@@ -157,6 +157,9 @@ func TestExporter(t *testing.T) {
 			{Name: "garbage", New: answer(200, "<html>"), Says: []string{"not Prometheus's"}},
 			{Name: "nothing scraped", New: over(right, simulated.New(clock), nil), Says: []string{"postgres_exporter is not scraped"}},
 			{Name: "old samples", Says: []string{"4m"}, New: on(func(s *simulated.Server) { s.Freeze("postgres", noon.Add(-4*time.Minute)) })},
+			{Name: "behind, and the log's growth is not known", Says: []string{"another", "whether it comes forward cannot be told"}, New: on(func(s *simulated.Server) {
+				s.Set(diff, labels("another", "streaming"), 4096)
+			})},
 			{Name: "partial", Says: []string{"store x is away"}, New: on(func(s *simulated.Server) { s.SetWarnings("store x is away") })},
 			{Name: "an exporter without pg_monitor", Says: []string{"without its values", "pg_monitor"}, New: on(func(s *simulated.Server) {
 				s.Remove(diff, nil)
@@ -241,6 +244,7 @@ func TestSQL(t *testing.T) {
 		return probetest.World{Name: name, New: p, Want: probes.Pass, Says: says}
 	}
 	standby := Server{System: "7001", Address: "10.0.0.2", SeesAll: true, Recovery: true}
+	anew := func(s *Sender) { s.PID = 2 }
 	logical := edited(sender(0), func(s *Sender) { s.Logical, s.Name = true, "subscription" })
 	broken := func(err error) func(*testing.T) probes.Probe {
 		return func(t *testing.T) probes.Probe {
@@ -264,7 +268,8 @@ func TestSQL(t *testing.T) {
 			fail("catches up", on(primary(100, edited(sender(100), func(s *Sender) { s.State = "catchup" }))), "state catchup"),
 			fail("far behind", on(primary(64<<20, sender(1)), primary(64<<20, sender(2))), "64.0 MiB behind, more than 16.0 MiB"),
 			fail("long behind", on(primary(9000, sender(1)), primary(9000, edited(sender(2), func(s *Sender) { s.LagKnown, s.Lag = true, time.Minute }))), "1m0s behind, more than 10s"),
-			fail("connected anew and behind", on(primary(5000, sender(1000)), primary(5000, edited(sender(1000), func(s *Sender) { s.PID = 2 }))), "stands still"),
+			pass("connected anew, and comes forward", on(primary(5000, sender(1000)), primary(5000, edited(sender(1000), anew)), primary(9000, edited(sender(4000), anew)))),
+			fail("connected anew and behind", on(primary(5000, sender(1000)), primary(5000, edited(sender(1000), anew))), "stands still"),
 			fail("two databases behind one address", on(primary(500, sender(100)), Server{System: "7002", Address: "10.0.0.9", SeesAll: true, Position: 900}),
 				"one connection leads to a primary of database 7001, the next to a primary of database 7002", "2 primaries of unrelated databases"),
 			fail("the standby is a primary of its own", second(Server{System: "7002", Address: "10.0.0.2"}, nil), "2 primaries of unrelated databases"),
@@ -282,6 +287,8 @@ func TestSQL(t *testing.T) {
 			{Name: "may not see", Says: []string{"grant it pg_monitor", "gonogo"}, New: on(Server{User: "gonogo", Address: "10.0.0.1", Senders: []Sender{{PID: 1, Name: "pg-1"}}})},
 			{Name: "leads to a standby elsewhere", Says: []string{"must lead to the primary"}, New: on(standby)},
 			{Name: "through a port-forward", Says: []string{"cannot be told", "nothing ties the primary"}, New: with(write, nil, nil, Server{System: "7001", Address: "127.0.0.1", SeesAll: true, Position: 100, Senders: []Sender{sender(100)}})},
+			{Name: "the standby connects anew all the time", Says: []string{"connected anew while it was watched"}, New: on(primary(5000, sender(1000)), primary(5000, edited(sender(1000), anew)),
+				primary(5000, edited(sender(1000), func(s *Sender) { s.PID = 3 })))},
 			{Name: "the standby cannot be asked", New: second(Server{}, errors.New("connection refused")), Says: []string{"asking the standby of environment variable B", "connection refused"}},
 		},
 		Hanging: func(t *testing.T) probes.Probe {

@@ -137,10 +137,10 @@ func memberOf(role string, s Server) member {
 }
 
 // watch looks again until every standby that was behind has come forward, or the time for that is over. It returns the last look, and
-// which senders came forward.
+// which senders came forward. One that connected meanwhile is watched for as long from then on; if another does so after that, it is an error.
 func (p replicationProbe) watch(ctx context.Context, first Server) (last Server, moved map[int64]bool, err error) {
 	last, moved = first, map[int64]bool{}
-	begin := map[int64]Sender{}
+	begin, late, extended := map[int64]Sender{}, map[int64]bool{}, false
 	for _, s := range first.Senders {
 		begin[s.PID] = s
 		moved[s.PID] = s.behind(first) == 0 && s.Confirms
@@ -150,11 +150,17 @@ func (p replicationProbe) watch(ctx context.Context, first Server) (last Server,
 		waiting := false
 		for _, s := range last.Senders {
 			old, known := begin[s.PID]
-			moved[s.PID] = moved[s.PID] || known && s.Confirms && (s.Replayed > old.Replayed || s.Replayed >= first.Position)
-			waiting = waiting || known && !moved[s.PID] && !s.Logical
+			if !known {
+				old, begin[s.PID], late[s.PID] = s, s, extended
+				if !extended {
+					until, extended = time.Now().Add(p.params.Settle), true
+				}
+			}
+			moved[s.PID] = moved[s.PID] || s.Confirms && (s.Replayed > old.Replayed || s.Replayed >= first.Position)
+			waiting = waiting || !moved[s.PID] && !s.Logical
 		}
 		if !waiting || time.Now().After(until) {
-			return last, moved, nil
+			return last, moved, stillNew(last, moved, late)
 		}
 		select {
 		case <-ctx.Done():
@@ -168,6 +174,16 @@ func (p replicationProbe) watch(ctx context.Context, first Server) (last Server,
 			return last, moved, nil
 		}
 	}
+}
+
+// stillNew is the error of a standby that connected too late to be watched, and is behind: it may be about to come forward.
+func stillNew(last Server, moved, late map[int64]bool) error {
+	for _, s := range last.Senders {
+		if late[s.PID] && !moved[s.PID] && !s.Logical && s.State == "streaming" && s.Confirms {
+			return fmt.Errorf("%s connected anew while it was watched: whether it replays cannot be told yet", s)
+		}
+	}
+	return nil
 }
 
 // judge says what of a standby falls short.
