@@ -122,5 +122,5 @@ func (p *bindsProbe) Observe(ctx context.Context) (probes.Observation, error) {
 		}
 	}
 	p.decoded = r.decoded
-	return f.observation(r.confirmed), nil
+	return r.conclude(f)
 }

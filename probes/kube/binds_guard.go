@@ -64,7 +64,10 @@ func (p guardPart) judge(ctx context.Context, r *reader, w WorkloadRef, roll *ro
 	if err != nil {
 		return "", nil, err
 	}
-	apart, fault := keptApart(w.Namespace, roll.template)
+	apart, fault, err := r.keptApart(ctx, w.Namespace, roll.template)
+	if err != nil {
+		return "", nil, err
+	}
 	if fault != "" {
 		faults = append(faults, fault)
 	}
@@ -82,40 +85,107 @@ func (p guardPart) judge(ctx context.Context, r *reader, w WorkloadRef, roll *ro
 	return apart + ", " + budget, faults, err
 }
 
-// keptApart says what keeps the pods of a template on different nodes, or why nothing does: what is there may be about other pods.
-func keptApart(namespace string, t *corev1.PodTemplateSpec) (how, fault string) {
-	own := labels.Set(t.Labels)
+// keptApart says what keeps the pods of a template on different nodes, or why nothing does: what is there may be about other pods, or about
+// places that are all one.
+func (r *reader) keptApart(ctx context.Context, namespace string, t *corev1.PodTemplateSpec) (how, fault string, err error) {
 	missed := ""
-	mine := func(s *metav1.LabelSelector, what string) bool {
-		selector, err := metav1.LabelSelectorAsSelector(s)
-		if err == nil && selector.Matches(own) {
-			return true
+	for _, rule := range apartRules(t) {
+		how, fault, err := r.keeps(ctx, rule, namespace, t.Labels)
+		if err != nil || how != "" {
+			return how, "", err
 		}
-		missed = what + " is about other pods (" + describeSelector(s) + ")"
-		return false
-	}
-	for _, c := range t.Spec.TopologySpreadConstraints {
-		if mine(c.LabelSelector, "topology spread") {
-			return "spread over " + c.TopologyKey, ""
-		}
-	}
-	if t.Spec.Affinity != nil && t.Spec.Affinity.PodAntiAffinity != nil {
-		anti := t.Spec.Affinity.PodAntiAffinity
-		terms := slices.Clone(anti.RequiredDuringSchedulingIgnoredDuringExecution)
-		for _, preferred := range anti.PreferredDuringSchedulingIgnoredDuringExecution {
-			terms = append(terms, preferred.PodAffinityTerm)
-		}
-		for _, term := range terms {
-			here := len(term.Namespaces) == 0 || slices.Contains(term.Namespaces, namespace)
-			if here && mine(term.LabelSelector, "anti-affinity") {
-				return "anti-affinity over " + term.TopologyKey, ""
-			}
-		}
+		missed = fault
 	}
 	if missed != "" {
-		return "", "is kept apart by nothing: its " + missed
+		return "", "is kept apart by nothing: its " + missed, nil
 	}
-	return "", "has neither topology spread nor anti-affinity"
+	return "", "has neither topology spread nor anti-affinity", nil
+}
+
+// apartRule is a rule by which pods keep away from each other.
+type apartRule struct {
+	what, by string
+	key      string
+	pods     *metav1.LabelSelector
+	// of anti-affinity: the namespaces that it is about; none and nil for its own
+	namespaces []string
+	selected   *metav1.LabelSelector
+}
+
+func apartRules(t *corev1.PodTemplateSpec) []apartRule {
+	var rules []apartRule
+	for _, c := range t.Spec.TopologySpreadConstraints {
+		rules = append(rules, apartRule{what: "topology spread", by: "spread over ", key: c.TopologyKey, pods: c.LabelSelector})
+	}
+	if t.Spec.Affinity == nil || t.Spec.Affinity.PodAntiAffinity == nil {
+		return rules
+	}
+	anti := t.Spec.Affinity.PodAntiAffinity
+	terms := slices.Clone(anti.RequiredDuringSchedulingIgnoredDuringExecution)
+	for _, preferred := range anti.PreferredDuringSchedulingIgnoredDuringExecution {
+		terms = append(terms, preferred.PodAffinityTerm)
+	}
+	for _, term := range terms {
+		rules = append(rules, apartRule{
+			what: "anti-affinity", by: "anti-affinity over ", key: term.TopologyKey, pods: term.LabelSelector, namespaces: term.Namespaces, selected: term.NamespaceSelector,
+		})
+	}
+	return rules
+}
+
+// keeps says how a rule keeps pods with these labels apart, or why it does not.
+func (r *reader) keeps(ctx context.Context, rule apartRule, namespace string, own map[string]string) (how, fault string, err error) {
+	selector, err := metav1.LabelSelectorAsSelector(rule.pods)
+	if err != nil || !selector.Matches(labels.Set(own)) {
+		return "", rule.what + " is about other pods (" + describeSelector(rule.pods) + ")", nil
+	}
+	here, err := r.concernsNamespace(ctx, rule, namespace)
+	if err != nil {
+		return "", "", err
+	}
+	if !here {
+		return "", rule.what + " is about pods of other namespaces", nil
+	}
+	if rule.key == corev1.LabelHostname {
+		return rule.by + rule.key, "", nil
+	}
+	nodes, err := r.cluster.Nodes(ctx)
+	if err != nil {
+		return "", "", fmt.Errorf("listing nodes: %w", err)
+	}
+	places := map[string]bool{}
+	for _, n := range nodes.Items {
+		if place, ok := n.Labels[rule.key]; ok {
+			places[place] = true
+		}
+	}
+	switch len(places) {
+	case 0:
+		return "", fmt.Sprintf("%s is over %s, which no node carries", rule.what, rule.key), nil
+	case 1:
+		return "", fmt.Sprintf("%s is over %s, which is the same on every node", rule.what, rule.key), nil
+	}
+	return rule.by + rule.key, "", nil
+}
+
+// concernsNamespace reports whether a rule is about the pods of a namespace, being of it itself.
+func (r *reader) concernsNamespace(ctx context.Context, rule apartRule, namespace string) (bool, error) {
+	switch {
+	case slices.Contains(rule.namespaces, namespace), len(rule.namespaces) == 0 && rule.selected == nil:
+		return true, nil
+	case rule.selected == nil:
+		return false, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(rule.selected)
+	if err != nil || selector.Empty() {
+		return err == nil, nil //nolint:nilerr // a selector that makes no sense selects nothing
+	}
+	seen, err := r.list(ctx, coreResource("namespaces"), "")
+	if err != nil {
+		return false, err
+	}
+	o, err := find(seen, "", namespace)
+	return o != nil && selector.Matches(labels.Set(o.GetLabels())), err
 }
 
 // guard finds the one budget that selects the pods of a workload. Without pods it is the one that would.

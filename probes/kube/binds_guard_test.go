@@ -1,6 +1,7 @@
 package kube_test
 
 import (
+	"maps"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -76,6 +77,20 @@ func TestGuards(t *testing.T) {
 		term := object{"topologyKey": "kubernetes.io/hostname", "labelSelector": object{"matchLabels": object{"app": app}}}
 		return object{"podAntiAffinity": object{"requiredDuringSchedulingIgnoredDuringExecution": []any{term}}}
 	}
+	antiIn := func(where object) object {
+		term := object{"topologyKey": "kubernetes.io/hostname", "labelSelector": object{"matchLabels": object{"app": "trino-worker"}}}
+		maps.Copy(term, where)
+		return object{"podAntiAffinity": object{"requiredDuringSchedulingIgnoredDuringExecution": []any{term}}}
+	}
+	zoned := func(key string) change {
+		return edit("Deployment", "trino-worker", func(o object) { at(o, 0, "spec", "template", "spec", "topologySpreadConstraints")["topologyKey"] = key })
+	}
+	region := func(node, name string) change {
+		return add("apiVersion: v1\nkind: Node\nmetadata: {name: " + node + ", labels: {topology.kubernetes.io/region: " + name + "}}")
+	}
+	limited := edit("Deployment", "trino-worker", func(o object) {
+		sub(at(o, 0, "spec", "template", "spec", "containers"), "resources")["limits"] = object{"cpu": "200m"}
+	})
 	budget := func(v any, path ...string) change { return edit("PodDisruptionBudget", "trino-pdb", set(v, path...)) }
 	quota := func(v any, path ...string) change { return edit("ResourceQuota", "quota", set(v, path...)) }
 	refused := func(group, plural string) probetest.Failure {
@@ -109,8 +124,15 @@ status: {expectedPods: 2, disruptionsAllowed: 1}`
 			fails("two budgets", []string{"2 disruption budgets", "every eviction fail"}, add(second)),
 			fails("quota exceeded", []string{"quota data-platform/quota is exceeded: requests.cpu 25900m of 8 used"}, quota("25900m", "status", "used", "requests.cpu")),
 			fails("a quota that was lowered", []string{"is exceeded: pods 2 of 1"}, quota("1", "spec", "hard", "pods")),
-			fails("a quota that nobody counts", []string{"unknown use"}, quota(nil, "status")),
+			fails("no room for its limits", []string{"no room for one more pod", "limits.cpu"}, quota("1", "spec", "hard", "limits.cpu"), quota("900m", "status", "used", "limits.cpu"), limited),
+			fails("no room in a quota for pods like it", []string{"no room for one more pod"}, quota("7600m", "status", "used", "requests.cpu"), quota([]any{"NotBestEffort", "NotTerminating"}, "spec", "scopes")),
+			fails("spread over what all nodes share", []string{"over topology.kubernetes.io/region, which is the same on every node"}, zoned("topology.kubernetes.io/region"), region("n1", "a"), region("n2", "a")),
+			fails("spread over what no node carries", []string{"which no node carries"}, zoned("rack"), region("n1", "a")),
+			fails("anti-affinity with other namespaces", []string{"is about pods of other namespaces"}, pod("topologySpreadConstraints")(nil),
+				pod("affinity")(antiIn(object{"namespaceSelector": object{"matchLabels": object{"team": "x"}}}))),
 			fails("no room", []string{"no room for one more pod", "requests.cpu", "7600m of 8"}, quota("7600m", "status", "used", "requests.cpu")),
+			{Name: "spread over regions", New: world(zoned("topology.kubernetes.io/region"), region("n1", "a"), region("n2", "b")), Want: probes.Pass, Shows: []string{"spread over topology.kubernetes.io/region"}},
+			{Name: "anti-affinity in every namespace", New: world(pod("topologySpreadConstraints")(nil), pod("affinity")(antiIn(object{"namespaceSelector": object{}}))), Want: probes.Pass},
 			{Name: "anti-affinity will do", New: world(pod("topologySpreadConstraints")(nil), pod("affinity")(anti("trino-worker"))), Want: probes.Pass, Shows: []string{"anti-affinity over"}},
 			{Name: "a quota of some pods only", New: world(quota("7600m", "status", "used", "requests.cpu"), quota([]any{"BestEffort"}, "spec", "scopes")), Want: probes.Pass},
 			{Name: "no quota", New: world(remove("ResourceQuota", "quota")), Want: probes.Pass, Says: []string{"no quota to keep"}},
@@ -119,6 +141,7 @@ status: {expectedPods: 2, disruptionsAllowed: 1}`
 		Errors: []probetest.Failure{
 			refused("apps", "deployments"), refused("policy", "poddisruptionbudgets"), refused("", "resourcequotas"), refused("", "pods"),
 			{Name: "of another shape", Says: []string{"decoding poddisruptionbudget"}, New: world(budget("one", "status", "disruptionsAllowed"))},
+			{Name: "a quota that nobody counts", Says: []string{"unknown use"}, New: world(quota(nil, "status"))},
 			{Name: "a quota of another shape", Says: []string{"decoding resourcequota"}, New: world(quota("many", "status", "used"))},
 		},
 	}.Run(t)

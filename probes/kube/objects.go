@@ -1,7 +1,9 @@
 package kube
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -160,19 +162,34 @@ type selection struct {
 	unserved bool // the cluster does not know the resource
 }
 
+// blind says what was not seen of a collection, or nothing.
+func (s selection) blind(c Collection) string {
+	switch {
+	case s.unserved:
+		return fmt.Sprintf("the cluster does not serve %s: the name may be wrong, or its definition not installed, and what is not there proves nothing", c.Resource)
+	case s.Note != "":
+		return fmt.Sprintf("not all %s could be seen: %s", c, s.Note)
+	}
+	return ""
+}
+
 func (p objectsProbe) Observe(ctx context.Context) (probes.Observation, error) {
 	main, err := p.read(ctx, p.params.main())
 	if err != nil {
 		return probes.Observation{}, err
 	}
 	lists, confirmed := map[string][]any{"objects": values(main.Items)}, main.Confirmed
-	for name, c := range p.params.With {
+	blind := main.blind(p.params.main())
+	beside := ""
+	for _, name := range slices.Sorted(maps.Keys(p.params.With)) {
+		c := p.params.With[name]
 		more, err := p.read(ctx, c)
 		if err != nil {
 			return probes.Observation{}, err
 		}
 		lists[name] = values(more.Items)
 		confirmed = oldest(confirmed, more.Confirmed)
+		beside = cmp.Or(beside, more.blind(c))
 	}
 	vars := variables(p.now(), lists)
 	var obs probes.Observation
@@ -186,6 +203,10 @@ func (p objectsProbe) Observe(ctx context.Context) (probes.Observation, error) {
 	}
 	if err != nil {
 		return probes.Observation{}, err
+	}
+	// What was not seen may change what an expression says of all, and may not hold itself. One object that does not hold stays one.
+	if why := cmp.Or(beside, blind); why != "" && (obs.Status == probes.Pass || beside != "" || p.params.Each == "" && !main.unserved) {
+		return probes.Observation{}, errors.New(why)
 	}
 	if main.Note != "" {
 		obs.Summary += " (" + main.Note + ")"

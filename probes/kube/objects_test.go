@@ -105,7 +105,15 @@ func TestObjectsExpr(t *testing.T) {
 			{Name: "definition not installed", New: in(operator...), Want: probes.Fail, Says: []string{"no Prometheus"}, Shows: []string{"does not serve"}},
 			{Name: "by the clock", New: objectsProbe(age, kubefake.New(young)), Want: probes.Pass},
 			{Name: "by the clock, too old", New: objectsProbe(age, kubefake.New(young, old)), Want: probes.Fail, Says: []string{"2 objects", "24h"}},
-			{Name: "not all seen", New: objectsProbe(age, kubefake.New(old).Narrow("only the namespaces a, b")), Want: probes.Fail, Says: []string{"only the namespaces a, b"}},
+		},
+		Errors: []probetest.Failure{
+			{Name: "not all seen, holds", New: objectsProbe(age, kubefake.New(young).Narrow("only the namespaces a, b")), Says: []string{"only the namespaces a, b"}},
+			{Name: "not all seen, does not hold", New: objectsProbe(age, kubefake.New(old).Narrow("only the namespaces a, b")), Says: []string{"only the namespaces a, b"}},
+			{Name: "of nothing that is served everything holds", Says: []string{"does not serve example.com/v1/widgets"},
+				New: objectsProbe(kube.ObjectsParams{Resource: "example.com/v1/widgets", Expr: "objects.all(o, o.ready)"}, kubefake.New())},
+			{Name: "compared with nothing that is served", Says: []string{"does not serve example.com/v1/widgets"}, New: objectsProbe(kube.ObjectsParams{
+				Resource: "v1/namespaces", Expr: "widgets.all(w, w.ready)", With: map[string]kube.Collection{"widgets": {Resource: "example.com/v1/widgets"}},
+			}, kubefake.New(young))},
 		},
 	}.Run(t)
 }

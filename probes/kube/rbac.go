@@ -114,7 +114,7 @@ func (p *rbacProbe) Observe(ctx context.Context) (probes.Observation, error) {
 		Subject: "bindings", Want: "no cluster-admin for a default service account or an undeclared one",
 		Got: plural(len(bindings.Items), "binding") + " looked at" + noted(bindings.Note),
 	}.From(bindings.Request)}, f.holding...)
-	return f.observation(r.confirmed), nil
+	return r.conclude(f)
 }
 
 func (p *rbacProbe) declared(o *role) bool {

@@ -127,6 +127,9 @@ rules: [{apiGroups: [""], resources: ["*"], verbs: ["*"]}]`
 		},
 		Errors: []probetest.Failure{
 			refused("clusterroles"), refused("clusterrolebindings"), refused("roles"), refused("rolebindings"),
+			{Name: "not all seen", Says: []string{"only the namespace a"}, New: func(t *testing.T) probes.Probe {
+				return kube.NewRBAC(clusterOf(t, rights).Narrow("only the namespace a"), params)
+			}},
 			{Name: "of another shape", Says: []string{"decoding clusterrole reader"}, New: world(edit("ClusterRole", "reader", set("all", "rules")))},
 			{Name: "a binding of another shape", Says: []string{"decoding clusterrolebinding masters"}, New: world(edit("ClusterRoleBinding", "masters", set("all", "subjects")))},
 		},

@@ -3,10 +3,10 @@ package kube
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -42,6 +42,7 @@ type reader struct {
 	before    decodedObjects // of the last asking
 	decoded   decodedObjects
 	confirmed time.Time
+	unseen    []string // what of the collections could not be seen, each once
 }
 
 func newReader(c Cluster, before decodedObjects) *reader {
@@ -62,6 +63,9 @@ func (r *reader) list(ctx context.Context, resource schema.GroupVersionResource,
 		return seen, fmt.Errorf("listing %s: %w", placed(resource.Resource, namespace), err)
 	}
 	r.lists[key] = seen
+	if seen.Note != "" && !slices.Contains(r.unseen, seen.Note) {
+		r.unseen = append(r.unseen, seen.Note)
+	}
 	r.confirmed = oldest(r.confirmed, seen.Confirmed)
 	return seen, nil
 }
@@ -220,6 +224,14 @@ func (f *findings) observation(confirmed time.Time) probes.Observation {
 	return obs
 }
 
+// conclude is what all of it amounts to, unless nothing is wanting of what was seen and not all of it was: that proves nothing.
+func (r *reader) conclude(f *findings) (probes.Observation, error) {
+	if len(f.faults) == 0 && len(r.unseen) > 0 {
+		return probes.Observation{}, fmt.Errorf("only a part could be seen: %s", strings.Join(r.unseen, "; "))
+	}
+	return f.observation(r.confirmed), nil
+}
+
 // enumerateFaults joins sentences, each once, and counts those beyond what a line can hold.
 func enumerateFaults(faults []string) string {
 	const most = 4
@@ -295,17 +307,4 @@ func (r *reader) workload(ctx context.Context, w WorkloadRef) (*rollout, probes.
 	}
 	roll, err := r.rollout(o)
 	return roll, seen.Request, err
-}
-
-// requestsOf sums what the containers of a template ask for.
-func requestsOf(t *corev1.PodTemplateSpec) corev1.ResourceList {
-	total := corev1.ResourceList{}
-	for i := range t.Spec.Containers {
-		for name, q := range t.Spec.Containers[i].Resources.Requests {
-			sum := total[name]
-			sum.Add(q)
-			total[name] = sum
-		}
-	}
-	return total
 }

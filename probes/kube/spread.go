@@ -95,7 +95,7 @@ func (p *spreadProbe) Observe(ctx context.Context) (probes.Observation, error) {
 	}
 	f.good = []string{fmt.Sprintf("each of %s is ready in at least two places", plural(len(p.params.Workloads), "workload"))}
 	p.decoded = r.decoded
-	return f.observation(r.confirmed), nil
+	return r.conclude(f)
 }
 
 // places returns how to tell the place of a pod.
