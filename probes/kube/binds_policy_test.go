@@ -82,6 +82,10 @@ func TestPolicies(t *testing.T) {
 	image := func(image string) change {
 		return edit("DaemonSet", "kindnet", func(o object) { at(o, 0, "spec", "template", "spec", "containers")["image"] = image })
 	}
+	arguments := func(args ...any) change {
+		return edit("DaemonSet", "kindnet", func(o object) { at(o, 0, "spec", "template", "spec", "containers")["args"] = args })
+	}
+	const anotherNode = "apiVersion: v1\nkind: Node\nmetadata: {name: n8}"
 	refused := func(group, plural string) probetest.Failure {
 		r := schema.GroupVersionResource{Group: group, Version: "v1", Resource: plural}
 		return probetest.Failure{Name: plural + " not allowed", Says: []string{plural}, Is: apierrors.IsForbidden, New: func(t *testing.T) probes.Probe {
@@ -110,7 +114,12 @@ func TestPolicies(t *testing.T) {
 				edit("NetworkPolicy", "minio-access", set(object{"matchLabels": object{"app": "minio-server"}}, "spec", "podSelector"))),
 			fails("elsewhere too", []string{"policy velero/another selects no pod (app=x)"}, policy("velero", "{podSelector: {matchLabels: {app: x}}}")),
 			fails("allows what nobody is", []string{"to-velero allows nobody", "selects no pod (app=velero)"}, edit("Pod", "velero-0", set(object{"app": "other"}, "metadata", "labels"))),
-			fails("no plugin", []string{"not enforced", "no DaemonSet"}, remove("DaemonSet", "kindnet")),
+			fails("kube-router without its firewall", []string{"not enforced", "--run-firewall=false"}, image("docker.io/cloudnativelabs/kube-router:v2"), arguments("--run-firewall=false")),
+			fails("AWS's agent, told not to", []string{"not enforced", "told not to enforce them by --enable-network-policy"}, image("602401143452.dkr.ecr.example.com/eks/aws-network-policy-agent:v1"),
+				arguments("--enable-network-policy", "false")),
+			fails("k3s, told not to", []string{"not enforced", "k3s of node n1 was started with --disable-network-policy"}, remove("DaemonSet", "kindnet"), edit("Node", "n1", set("v1.31.0+k3s1", "status", "nodeInfo", "kubeletVersion"),
+				set(`["server","--disable-network-policy"]`, "metadata", "annotations", "k3s.io/node-args"))),
+			fails("a node that the plugin leaves out", []string{"meant for 2 of 3 nodes"}, add(anotherNode), add(strings.ReplaceAll(anotherNode, "n8", "n9"))),
 			fails("Flannel", []string{"not enforced", "flannel/flannel:v0.25", "does not enforce"}, image("docker.io/flannel/flannel:v0.25")),
 			fails("a kindnet of before", []string{"v20240513", "not enforce them yet"}, image("kindest/kindnetd:v20240513-cd2ac642")),
 			fails("a kindnet of who knows when", []string{"does not say by its tag"}, image("kindest/kindnetd:latest")),
@@ -131,6 +140,7 @@ func TestPolicies(t *testing.T) {
 			{Name: "not all seen", Says: []string{"only the namespace a"}, New: func(t *testing.T) probes.Probe {
 				return kube.NewBinds(clusterOf(t, walls, removeKind("NetworkPolicy")).Narrow("only the namespace a"), params)
 			}},
+			{Name: "no plugin that is known", Says: []string{"no DaemonSet", "under enforcers"}, New: world(remove("DaemonSet", "kindnet"))},
 			{Name: "of another shape", Says: []string{"decoding networkpolicy data-platform/minio-access"}, New: world(edit("NetworkPolicy", "minio-access", set("all", "spec", "ingress")))},
 		},
 	}.Run(t)
