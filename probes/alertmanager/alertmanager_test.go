@@ -200,11 +200,20 @@ func TestConfig(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"receiver: a": "a",
-		"receiver: a, routes: [{receiver: b, matchers: ['alertname=\"Watchdog\"']}]":                       "a",
-		"receiver: a, routes: [{receiver: b, matchers: ['alertname =~ \"Watchdog\"']}, {receiver: c}]":     "a c",
-		"receiver: a, routes: [{receiver: b, match: {alertname: Watchdog}, routes: [{receiver: c}]}]":      "a",
-		"receiver: a, routes: [{match: {severity: critical}, routes: [{receiver: c}]}]":                    "a c",
-		"receiver: a, routes: [{receiver: b, matchers: ['alertname!=\"Watchdog\"', 'severity=critical']}]": "a b",
+		"receiver: a, routes: [{receiver: b, matchers: ['alertname=\"Watchdog\"']}]":                                "a",
+		"receiver: a, routes: [{receiver: b, matchers: ['alertname =~ \"Watchdog\"']}, {receiver: c}]":              "c",
+		"receiver: a, routes: [{receiver: b, match: {alertname: Watchdog}, routes: [{receiver: c}]}]":               "a",
+		"receiver: a, routes: [{match: {severity: critical}, routes: [{receiver: c}]}]":                             "a c",
+		"receiver: a, routes: [{receiver: b, matchers: ['alertname!=\"Watchdog\"', 'severity=critical']}]":          "a b",
+		"receiver: a, routes: [{receiver: b, matchers: ['alertname =~ \"Watchdog|InfoInhibitor\"']}]":               "a",
+		"receiver: a, routes: [{receiver: b, matchers: ['{alertname=~\"^(Watchdog|InfoInhibitor)$\", a!=\"b\"}']}]": "a",
+		"receiver: a, routes: [{receiver: b, match_re: {alertname: 'Watchdog|Info.*'}}]":                            "a b",
+		"receiver: a, routes: [{receiver: b, match_re: {alertname: 'WatchdogX?'}}]":                                 "a b",
+		"receiver: a, routes: [{receiver: b, match_re: {alertname: 'Watch(dog)'}}]":                                 "a",
+		"receiver: a, routes: [{receiver: b}]":                                                                      "b",
+		"receiver: a, routes: [{receiver: b, matchers: ['alertname=~\".+\"']}, {receiver: c}]":                      "b",
+		"receiver: a, routes: [{receiver: b, continue: true}, {receiver: c, match: {severity: critical}}]":          "b c",
+		"receiver: a, routes: [{receiver: b, routes: [{receiver: d, match: {x: y}}]}, {receiver: c}]":               "b d",
 	} {
 		c, err := readConfig("route: {" + text + "}\nreceivers: [{name: a}]")
 		if err != nil {

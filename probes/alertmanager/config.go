@@ -22,7 +22,9 @@ type config struct {
 type route struct {
 	Receiver string            `yaml:"receiver"`
 	Match    map[string]string `yaml:"match"`
+	MatchRE  map[string]string `yaml:"match_re"`
 	Matchers []string          `yaml:"matchers"`
+	Continue bool              `yaml:"continue"`
 	Routes   []route           `yaml:"routes"`
 }
 
@@ -52,16 +54,24 @@ func (c config) senders() map[string]int {
 	return count
 }
 
-// only reports whether a route takes a single alert.
+// noise are alerts that are about alerting itself: that they arrive somewhere says nothing of those that matter.
+var noise = []string{"InfoInhibitor"}
+
+// only reports whether a route takes nothing but one alert and such as are noise.
 func (r route) only(alert string) bool {
-	plain := strings.NewReplacer(" ", "", `"`, "", "'", "")
-	return r.Match["alertname"] == alert || slices.ContainsFunc(r.Matchers, func(m string) bool {
-		name, value, _ := strings.Cut(plain.Replace(m), "=")
-		return name == "alertname" && strings.TrimPrefix(value, "~") == alert
+	return slices.ContainsFunc(r.conditions(), func(m matcher) bool {
+		names, known := m.names()
+		return known && m.Name == "alertname" && !slices.ContainsFunc(names, func(n string) bool { return n != alert && !slices.Contains(noise, n) })
 	})
 }
 
-// reach adds the receivers that other alerts than that one may reach.
+// all reports whether a route takes every alert.
+func (r route) all() bool {
+	return !slices.ContainsFunc(r.conditions(), func(m matcher) bool { return !m.everything() })
+}
+
+// reach adds the receivers that other alerts than that one may reach. As Alertmanager does it, the first route below that takes an alert keeps
+// it, unless it says continue; only what none below takes is the route's own.
 func (r route) reach(alert, above string, into map[string]bool) {
 	if r.only(alert) {
 		return
@@ -69,9 +79,16 @@ func (r route) reach(alert, above string, into map[string]bool) {
 	if r.Receiver == "" {
 		r.Receiver = above
 	}
-	into[r.Receiver] = true
+	taken := false
 	for _, below := range r.Routes {
 		below.reach(alert, r.Receiver, into)
+		taken = taken || below.all()
+		if below.all() && !below.Continue {
+			return
+		}
+	}
+	if !taken {
+		into[r.Receiver] = true
 	}
 }
 
