@@ -107,14 +107,14 @@ func (p probe) ask(ctx context.Context) (probes.Observation, error) {
 	}
 	all := len(p.params.Dashboards)
 	obs.Summary = fmt.Sprintf("database ok, %d of %d dashboards there", all-len(missing), all)
+	if len(missing) > 0 && found.short != "" {
+		return probes.Observation{}, fmt.Errorf("%d of %d dashboards not seen: %s (%s)", len(missing), all, enumerate(missing), found.short)
+	}
 	if len(missing) > 0 {
 		obs.Status = probes.Fail
 		obs.Summary = fmt.Sprintf("%d of %d dashboards missing: %s", len(missing), all, enumerate(missing))
 		if len(found.list) == 0 {
 			obs.Summary = "Grafana has no dashboard at all"
-		}
-		if found.short != "" {
-			obs.Summary += " (" + found.short + ")"
 		}
 	}
 	return obs, nil

@@ -31,7 +31,7 @@ func (d dashboard) String() string {
 // findings are the dashboards that a reader sees.
 type findings struct {
 	list    []dashboard
-	short   string // why there may be more, empty if there are none
+	short   string // why there may be more, empty if there can be none
 	request probes.Request
 }
 
@@ -66,7 +66,7 @@ var errRefused = errors.New("refused")
 const rights = "a service account with the role Viewer (dashboards:read)"
 
 // dashboards looks without a credential first: such a reader passes the API server, while a credential for Grafana does not. What that does
-// not show is looked for with the credential; where that cannot be, what was seen without stands.
+// not show is looked for with the credential; where that cannot be, what was seen without proves what is there, and nothing that is missing.
 func (p probe) dashboards(ctx context.Context) (findings, error) {
 	open, err := p.search(ctx, nil)
 	if err != nil && !errors.Is(err, errRefused) || err == nil && !open.lacks(p.params.Dashboards) {
@@ -79,10 +79,7 @@ func (p probe) dashboards(ctx context.Context) (findings, error) {
 	case err != nil:
 		return findings{}, fmt.Errorf("it lists no dashboards to a reader without a credential: %w", lack)
 	}
-	open.short = "as a reader without a credential sees it"
-	if !errors.Is(lack, probes.ErrNoSecret) {
-		open.short += ", since " + lack.Error()
-	}
+	open.short = "by a reader without a credential, who may not see all; " + lack.Error()
 	return open, nil
 }
 

@@ -131,7 +131,7 @@ func grafanaMutations() []Mutation {
 		bad("grafana-database-failing", "Grafana's database is gone; its pages still load.", []string{"database is failing"},
 			func(g *Grafana) { g.SetDatabase("failing") }),
 		bad("grafana-dashboard-missing", "One dashboard was never provisioned: its ConfigMap lacks the label.", []string{"1 of 10", "streaming"}, without("streaming")),
-		bad("grafana-empty", "Grafana was set up anew and has no dashboards.", []string{"no dashboard at all"}, without("")),
+		bad("grafana-empty", "Grafana was set up anew and has no dashboards.", []string{"10 of 10 dashboards not seen"}, without("")),
 		bad("grafana-refuses", "Grafana lets nobody look without a credential, and none passes the API server.", []string{"read-only", "Authorization"},
 			func(g *Grafana) { g.SetAnonymous(false) }),
 		bad("grafana-placeholder", "A web server's welcome page stands where Grafana was.", []string{"not Grafana", "404"},
