@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +23,7 @@ import (
 type checkFlags struct {
 	output string
 	only   []string
+	chosen bool // --only was given, be it empty
 	failOn []string
 	schema bool
 }
@@ -56,6 +59,7 @@ Forms of the result, all of the same answers:
 			if f.schema {
 				return writeSchema(o)
 			}
+			f.chosen = cmd.Flags().Changed("only")
 			return check(cmd.Context(), o, f)
 		},
 	}
@@ -80,6 +84,9 @@ func writeSchema(o *options) error {
 
 // validate refuses values that no flag knows, before anything is asked.
 func (f checkFlags) validate() error {
+	if f.chosen && len(f.only) == 0 {
+		return errors.New("--only names no check: name some, or leave it out to ask all")
+	}
 	if !slices.Contains(outputs, f.output) {
 		return fmt.Errorf("there is no output %q: use %s", f.output, strings.Join(outputs, ", "))
 	}
@@ -114,7 +121,7 @@ func check(ctx context.Context, o *options, f checkFlags) error {
 		s.record(a)
 	}
 	s.complainOfNotices()
-	if err := s.write(f.output, a, meta); err != nil {
+	if err := s.write(f.output, a, meta); err != nil && !errors.Is(err, syscall.EPIPE) { // whoever read has had enough; the verdict stands
 		return err
 	}
 	if code := exitCode(a, only, f.failOn); code != exitOK {

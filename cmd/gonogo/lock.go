@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,6 +55,14 @@ func lock(ctx context.Context, o *options, p *profile.Profile, output string) er
 	if len(p.Images) == 0 {
 		return exitError{code: exitUsage, err: fmt.Errorf("%s declares no images to lock", p.Source)}
 	}
+	if output == builtinLock() { // a folder of gonogo's own
+		if err := os.MkdirAll(filepath.Dir(output), 0o700); err != nil {
+			return unwritten(output, err)
+		}
+	}
+	if err := placeFor(output); err != nil {
+		return err
+	}
 	s := &session{opts: o, profile: p, now: time.Now}
 	log, err := s.logger()
 	if err == nil {
@@ -69,7 +76,7 @@ func lock(ctx context.Context, o *options, p *profile.Profile, output string) er
 	if err := ctx.Err(); err != nil {
 		return exitError{code: exitNoGo, err: errors.New("interrupted: nothing was written")}
 	}
-	if err := write(o.out, output, profile.FormatLock(digests)); err != nil {
+	if err := deliver(o.out, output, profile.FormatLock(digests)); err != nil {
 		return err
 	}
 	if len(failed) > 0 {
@@ -79,22 +86,6 @@ func lock(ctx context.Context, o *options, p *profile.Profile, output string) er
 		_, err = fmt.Fprintf(o.out, "%d images are locked in %s\n", len(digests), output)
 	}
 	return err
-}
-
-// write writes a file whole or not at all, or to a stream if none is named.
-func write(w io.Writer, path string, text []byte) error {
-	if path == "" {
-		_, err := w.Write(text)
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("writing the lock: %w", err)
-	}
-	temporary := fmt.Sprintf("%s.%d", path, os.Getpid())
-	if err := errors.Join(os.WriteFile(temporary, text, 0o644), os.Rename(temporary, path)); err != nil { //nolint:gosec // no secret, for everybody to read
-		return fmt.Errorf("writing the lock: %w", err)
-	}
-	return nil
 }
 
 // Limits on waiting for a registry that wants fewer requests.

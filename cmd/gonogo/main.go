@@ -72,12 +72,18 @@ func run(ctx context.Context, name string, args []string, s streams) int {
 		return exit.code
 	case errors.Is(err, syscall.EPIPE):
 		return exitOK // whoever read has had enough
-	case errors.As(err, new(*fs.PathError)) && errors.Is(err, syscall.ENOSPC):
+	case notWritten(err):
 		complain(s.err, err)
 		return exitOutput
 	}
 	complain(s.err, err)
 	return exitUsage
+}
+
+// notWritten reports whether the result was there and could not be written.
+func notWritten(err error) bool {
+	path := (*fs.PathError)(nil)
+	return errors.As(err, &path) && (path.Op == "write" || path.Op == "sync" || path.Op == "close" || errors.Is(err, syscall.ENOSPC))
 }
 
 // complain writes an error, each of its lines made safe for a terminal.

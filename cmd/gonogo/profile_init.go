@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +45,7 @@ It changes nothing on the cluster.`,
 }
 
 func profileInit(ctx context.Context, o *options, f initFlags) error {
-	if err := f.free(); err != nil {
+	if err := errors.Join(placeFor(f.file), f.free()); err != nil {
 		return err
 	}
 	// A profile that says nothing leads to the cluster that kubectl would talk to.
@@ -160,32 +159,20 @@ func (f initFlags) free() error {
 
 // write writes the profile, whole or not at all.
 func (f initFlags) write(o *options, text []byte) error {
-	if f.file == "" {
-		_, err := o.out.Write(text)
-		return err
+	if f.file == "" || f.force {
+		return deliver(o.out, f.file, text)
 	}
-	temp, err := os.CreateTemp(filepath.Dir(f.file), "."+filepath.Base(f.file)+"-*")
-	if err != nil {
-		return err
+	temporary := f.file + fmt.Sprintf(".%d", os.Getpid())
+	defer func() { _ = os.Remove(temporary) }()
+	if err := put(temporary, text); err != nil {
+		return unwritten(f.file, err)
 	}
-	defer func() { _ = os.Remove(temp.Name()) }()
-	_, err = temp.Write(text)
-	err = errors.Join(err, temp.Chmod(0o644), temp.Close()) //nolint:gosec // it holds no secret
-	if err != nil {
-		return err
-	}
-	if f.force {
-		return os.Rename(temp.Name(), f.file)
-	}
-	if err := os.Link(temp.Name(), f.file); err != nil { // which writes over nothing
-		return f.orExists(err)
-	}
-	return nil
-}
-
-func (f initFlags) orExists(err error) error {
-	if errors.Is(err, fs.ErrExist) {
+	switch err := os.Link(temporary, f.file); { // which writes over nothing
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrExist):
 		return f.free()
+	default:
+		return unwritten(f.file, err)
 	}
-	return err
 }

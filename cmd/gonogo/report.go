@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -97,7 +96,7 @@ func (f *reportFlags) validate() error {
 }
 
 func writeReport(ctx context.Context, o *options, f reportFlags) error {
-	if err := f.validate(); err != nil {
+	if err := errors.Join(f.validate(), placeFor(f.file)); err != nil {
 		return err
 	}
 	o.still = true
@@ -117,33 +116,11 @@ func writeReport(ctx context.Context, o *options, f reportFlags) error {
 	if err := reportForms[f.form](&text, status); err != nil {
 		return err
 	}
-	if err := deliver(o, f.file, text.Bytes()); err != nil {
+	if err := deliver(o.out, f.file, text.Bytes()); err != nil {
 		return err
 	}
 	s.recordReport(ctx, a)
 	s.complainOfNotices()
-	return nil
-}
-
-// deliver writes the report to standard output, or to a file that holds either what it held or the whole report.
-func deliver(o *options, file string, text []byte) error {
-	if file == "" || file == "-" {
-		_, err := o.out.Write(text)
-		return err
-	}
-	temporary, err := os.CreateTemp(filepath.Dir(file), ".gonogo-report-*")
-	if err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	_, err = temporary.Write(text)
-	err = errors.Join(err, temporary.Chmod(0o644), temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(temporary.Name())
-		return exitError{code: exitOutput, err: fmt.Errorf("writing the report to %s: %w", file, err)}
-	}
 	return nil
 }
 
