@@ -163,7 +163,7 @@ func (o *Outside) Handshake(ctx context.Context, to netip.Addr, host string) (ce
 		var invalid *tls.CertificateVerificationError
 		switch {
 		case err == nil && state.ServerName == req.URL.Hostname():
-			chain.Certificates = state.PeerCertificates
+			chain.Certificates, chain.Ways = state.PeerCertificates, state.VerifiedChains
 		case errors.As(err, &invalid):
 			chain.Certificates, chain.Invalid = invalid.UnverifiedCertificates, invalid.Err
 		default:

@@ -35,6 +35,7 @@ type Outside interface {
 // Chain is what a host served, its own certificate first, and why it cannot be relied on, by the platform's clock; nil if it can.
 type Chain struct {
 	Certificates []*x509.Certificate
+	Ways         [][]*x509.Certificate // from its own certificate to a trusted root, each; none if it cannot be relied on
 	Invalid      error
 }
 
@@ -188,15 +189,32 @@ func (p *probe) wanted() string {
 	return fmt.Sprintf("%s, for %d more days", text, p.params.MinDays)
 }
 
-// judge looks at a chain. Whatever ends first ends it.
-func (p *probe) judge(f *finding, name string, chain Chain) {
-	leaf := chain.Certificates[0]
-	f.until = leaf.NotAfter
-	for _, c := range chain.Certificates {
-		if c.NotAfter.Before(f.until) {
-			f.until = c.NotAfter
+// until is when nobody relies on a chain any more: the end of the way to a trusted root that lasts longest, which ends with what ends first on
+// it. What is served besides plays no part.
+func (c Chain) until() time.Time {
+	ways := c.Ways
+	if len(ways) == 0 {
+		ways = [][]*x509.Certificate{c.Certificates}
+	}
+	var last time.Time
+	for _, way := range ways {
+		end := way[0].NotAfter
+		for _, link := range way {
+			if link.NotAfter.Before(end) {
+				end = link.NotAfter
+			}
+		}
+		if end.After(last) {
+			last = end
 		}
 	}
+	return last
+}
+
+// judge looks at a chain.
+func (p *probe) judge(f *finding, name string, chain Chain) {
+	leaf := chain.Certificates[0]
+	f.until = chain.until()
 	by := signer(leaf)
 	f.evidence.Got = fmt.Sprintf("signed by %s, until %s, %s left", by, day(f.until), days(f.until.Sub(p.now())))
 	f.wrong = refusal(chain, name, p.now())

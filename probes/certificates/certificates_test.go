@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/254carbon/gonogo/internal/platform"
@@ -100,6 +101,14 @@ func issuer(name string, spec map[string]any, status string) map[string]any {
 	return map[string]any{"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer", "metadata": map[string]any{"name": name}, "spec": spec, "status": ready(status)}
 }
 
+// changed is an object of which its controller has seen an older generation.
+func changed(o map[string]any) map[string]any {
+	o = runtime.DeepCopyJSON(o)
+	o["metadata"].(map[string]any)["generation"] = int64(3)
+	o["status"].(map[string]any)["conditions"].([]any)[0].(map[string]any)["observedGeneration"] = int64(2)
+	return o
+}
+
 func issued(name, host, kind, by string, until time.Time, status string) map[string]any {
 	s := ready(status)
 	s["notAfter"] = until.Format(time.RFC3339)
@@ -147,6 +156,7 @@ func TestTLS(t *testing.T) {
 		{Name: "an issuer of a kind to come", Want: probes.Fail, Says: []string{"of no known kind"}, New: holding(issuer("letsencrypt-prod", map[string]any{"new": map[string]any{}}, "True"))},
 		{Name: "an issuer without a word", Want: probes.Fail, Says: []string{"of no known kind"}, New: holding(issuer("letsencrypt-prod", nil, "True"))},
 		{Name: "an issuer that is not ready", Want: probes.Fail, Says: []string{"not ready: Pending waiting"}, New: holding(issuer("letsencrypt-prod", map[string]any{"acme": map[string]any{"server": server}}, "False"))},
+		{Name: "an issuer that was changed since", Want: probes.Fail, Says: []string{"since it was changed"}, New: holding(changed(good))},
 		{Name: "no issuer", Want: probes.Fail, Says: []string{"letsencrypt-prod", "does not exist"}, New: holding(self)},
 		{Name: "no cert-manager", Want: probes.Fail, Says: []string{"letsencrypt-prod", "does not exist"}, New: with(func(w *world) { w.cluster = kubefake.New() })},
 		{Name: "a certificate of another issuer", Want: probes.Fail, Says: []string{"a/vault-tls", "ClusterIssuer selfsigned (selfSigned)"}, New: holding(good, self, issued("vault-tls", vault, "ClusterIssuer", "selfsigned", noon.AddDate(1, 0, 0), "True"))},

@@ -24,6 +24,7 @@ func managerResource(plural string) schema.GroupVersionResource {
 // What is read of cert-manager's objects.
 
 type condition struct {
+	Seen    int64  `json:"observedGeneration"` // of the object that it is about; 0 where its controller does not say
 	Type    string `json:"type"`
 	Status  string `json:"status"`
 	Reason  string `json:"reason"`
@@ -54,11 +55,14 @@ type certificate struct {
 	} `json:"status"`
 }
 
-// ready says why a thing is not ready, or nothing if it is.
-func ready(conditions []condition) string {
+// ready says why a thing of a generation is not ready, or nothing if it is.
+func ready(conditions []condition, generation int64) string {
 	for _, c := range conditions {
 		if c.Type != "Ready" {
 			continue
+		}
+		if c.Seen > 0 && c.Seen < generation {
+			return "nobody has looked at it since it was changed"
 		}
 		if c.Status == "True" {
 			return ""
@@ -146,7 +150,7 @@ func (p *probe) issuer(seen probes.Seen[*unstructured.Unstructured]) (kinds map[
 		}
 		server, _, _ := unstructured.NestedString(i.Spec, "acme", "server")
 		f.evidence.Got = strings.TrimSpace(i.kind() + " " + probes.Clean(server, 200))
-		switch cause := ready(i.Status.Conditions); {
+		switch cause := ready(i.Status.Conditions, i.Generation); {
 		case i.kind() != "acme":
 			f.wrong = fmt.Sprintf("it is %s, not ACME, whatever it is called", i.kind())
 		case strings.TrimSuffix(server, "/") != strings.TrimSuffix(want.Server, "/"):
@@ -199,7 +203,7 @@ func (p *probe) certificate(c *certificate, host string, kinds map[string]string
 		f.until = c.Status.NotAfter.Time
 		f.evidence.Got += ", until " + day(f.until)
 	}
-	switch cause := ready(c.Status.Conditions); {
+	switch cause := ready(c.Status.Conditions, c.Generation); {
 	case ref.Kind != "ClusterIssuer" || ref.Name != p.params.Cluster.Issuer:
 		f.wrong = fmt.Sprintf("it is from %s, not from ClusterIssuer %s", by, p.params.Cluster.Issuer)
 	case cause != "":

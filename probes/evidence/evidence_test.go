@@ -22,6 +22,7 @@ type book struct {
 	mu    sync.Mutex
 	data  map[string]string
 	place string
+	note  string
 	err   error
 	hang  bool
 	wakes []func()
@@ -34,7 +35,7 @@ func (b *book) Read(ctx context.Context) (probes.Seen[Entry], error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	seen := probes.Seen[Entry]{Request: probes.Request{Source: "GET x", Repeat: "kubectl get configmap gonogo-evidence -n default -o yaml"}}
+	seen := probes.Seen[Entry]{Note: b.note, Request: probes.Request{Source: "GET x", Repeat: "kubectl get configmap gonogo-evidence -n default -o yaml"}}
 	for key, text := range b.data {
 		e := Decode(key, text)
 		e.Place = b.place
@@ -152,6 +153,11 @@ func TestProof(t *testing.T) {
 			}, Want: probes.Pass},
 		},
 		Errors: []probetest.Failure{
+			{Name: "read in part", Says: []string{"what is kept here cannot be read"}, New: func(t *testing.T) probes.Probe {
+				b := &book{note: "what is kept here cannot be read"}
+				b.add(t, restored(time.Hour))
+				return New(b, kubefake.New(), "restore-verified", restore, func() time.Time { return noon })
+			}},
 			{Name: "garbled", New: broken("{"), Says: []string{"cannot be read", "not what gonogo writes"}},
 			{Name: "of another type", New: broken(`["x"]`), Says: []string{"cannot be read"}},
 			{Name: "not complete", New: broken(`{"v":1,"kind":"proof"}`), Says: []string{"not complete"}},

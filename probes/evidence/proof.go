@@ -100,6 +100,9 @@ func (p proofProbe) Observe(ctx context.Context) (probes.Observation, error) {
 	if err != nil {
 		return probes.Observation{}, fmt.Errorf("reading the evidence record: %w", err)
 	}
+	if seen.Note != "" { // what was not read may be newer
+		return probes.Observation{}, fmt.Errorf("reading the evidence record: %s", seen.Note)
+	}
 	w := p.words()
 	obs := probes.Observation{Confirmed: seen.Confirmed}
 	entries := Of(seen.Items, Proof, p.check)
@@ -187,6 +190,9 @@ func (p proofProbe) reach(ctx context.Context, obs probes.Observation, e Entry) 
 		return probes.Observation{}, fmt.Errorf("listing persistentvolumes, since the newest %s is of objects alone: %w", p.words().thing, err)
 	}
 	obs.Confirmed = earlier(obs.Confirmed, volumes.Confirmed)
+	if volumes.Note != "" && len(volumes.Items) == 0 {
+		return probes.Observation{}, fmt.Errorf("listing persistentvolumes, since the newest %s is of objects alone: %s", p.words().thing, volumes.Note)
+	}
 	row := probes.Evidence{Subject: "volumes of the platform", Want: "in the proof", Got: "there are none"}.From(volumes.Request)
 	if n := len(volumes.Items); n > 0 {
 		row.Got, row.Wanting = fmt.Sprintf("%s, not in the proof", plural(n, "volume")), true

@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -199,6 +200,9 @@ func matches(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return doublestar.MatchUnvalidated(p, name) })
 }
 
+// errNoText is the error of what is there, and nothing that could be read as a text.
+var errNoText = errors.New("cannot be read")
+
 // read returns a file and its mode. Links are followed, but not out of the checkout; what is no regular file is never opened, since
 // reading a pipe would wait for ever.
 func (l look) read(name string) ([]byte, fs.FileMode, error) {
@@ -207,16 +211,26 @@ func (l look) read(name string) ([]byte, fs.FileMode, error) {
 	}
 	info, err := fs.Stat(l.tree, name)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, 0, err
+	case err != nil && amiss(err):
+		return nil, 0, fmt.Errorf("%w: %w", errNoText, err)
 	case err != nil:
 		return nil, 0, err
 	case !info.Mode().IsRegular():
-		return nil, info.Mode(), fmt.Errorf("%s is no file", name)
+		return nil, info.Mode(), fmt.Errorf("%w: it is no plain file", errNoText)
 	case info.Size() > maxFile:
-		return nil, info.Mode(), fmt.Errorf("%s is larger than %d KiB", name, maxFile>>10)
+		return nil, info.Mode(), fmt.Errorf("%w: it is larger than %d KiB", errNoText, maxFile>>10)
 	}
 	text, err := fs.ReadFile(l.tree, name)
 	_, _ = fmt.Fprintf(l.sum, "%s %v %d\n%s", name, info.Mode(), len(text), text)
 	return text, info.Mode(), err
+}
+
+// amiss reports whether a failure says something of the checkout, such as a link that leads out of it, and not of the disk or of gonogo's rights.
+func amiss(err error) bool {
+	var errno syscall.Errno
+	return !errors.As(err, &errno) || errno == syscall.ELOOP || errno == syscall.ENOTDIR
 }
 
 // from says where evidence about a file comes from, and which command shows it by hand.

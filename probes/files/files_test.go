@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -20,14 +21,28 @@ var noon = time.Date(2025, 10, 20, 12, 0, 0, 0, time.UTC)
 type shelf struct {
 	fstest.MapFS
 	change Change
-	err    error // of opening
-	late   error // of looking for changes
+	err    error  // of opening
+	late   error  // of looking for changes
+	sick   string // a file that the disk does not give
+}
+
+func (s shelf) Stat(name string) (fs.FileInfo, error) {
+	if name == s.sick {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: syscall.EIO}
+	}
+	return s.MapFS.Stat(name)
 }
 
 func (s shelf) Revision() string { return "commit 1a2b3c4" }
 func (s shelf) Close() error     { return nil }
 func (s shelf) Changed(context.Context, string, time.Time) (Change, error) {
 	return s.change, s.late
+}
+
+func sick(name string) shelf {
+	s := full()
+	s.sick = name
+	return s
 }
 
 // room is where a shelf stands.
@@ -130,6 +145,7 @@ func TestGuides(t *testing.T) {
 		},
 		Errors: []probetest.Failure{
 			{Name: "no checkout", New: on(p, shelf{err: fs.ErrNotExist}), Says: []string{"no checkout at ~/hmco and no finding"}},
+			{Name: "the disk is ill", New: on(p, sick("docs/restore.md")), Says: []string{"docs/restore.md", "input/output error"}},
 		},
 	}.Run(t)
 }
@@ -143,6 +159,10 @@ func TestScripts(t *testing.T) {
 	warns := func(name, body string, says ...string) probetest.World {
 		return probetest.World{Name: name, New: with("#!/bin/bash\nset -e\n" + body), Want: probes.Warn, Ratio: probes.Part(1, 2), Says: append(says, "scripts/c.sh"), Never: []string{"hunter2"}}
 	}
+	foreign := probetest.World{
+		Name: "of a language that is not parsed", Want: probes.Pass, Says: []string{"3 scripts, executable, 1 of them parse", "not parsed: 2 of python3"}, Shows: []string{"python3 is not parsed here"},
+		New: with("#!/usr/bin/env python3\nprint('\n"),
+	}
 	passes := func(name, text string) probetest.World {
 		return probetest.World{Name: name, New: with(text), Want: probes.Pass, Says: []string{"3 scripts"}}
 	}
@@ -150,6 +170,7 @@ func TestScripts(t *testing.T) {
 		New:     on(p, full()),
 		Secrets: []string{"hunter2"},
 		Worlds: []probetest.World{
+			foreign,
 			failing("empty folder", on(p, shelf{MapFS: fstest.MapFS{}}), "0 scripts, 2 are needed"),
 			failing("one is missing", on(named, full().without("scripts/a.sh")), "scripts/a.sh is missing"),
 			failing("one is a folder", on(named, full().without("scripts/a.sh").with("scripts/a.sh/x", "", 0o755)), "scripts/a.sh cannot be read"),
@@ -187,6 +208,7 @@ func TestScripts(t *testing.T) {
 		},
 		Errors: []probetest.Failure{
 			{Name: "no checkout", New: on(p, shelf{err: fs.ErrNotExist}), Says: []string{"no checkout at ~/hmco and no finding"}},
+			{Name: "the disk is ill", New: on(p, sick("scripts/a.sh")), Says: []string{"scripts/a.sh", "input/output error"}},
 		},
 	}.Run(t)
 }
@@ -211,6 +233,7 @@ func TestReadme(t *testing.T) {
 		},
 		Errors: []probetest.Failure{
 			{Name: "no checkout", New: on(p, shelf{err: fs.ErrNotExist}), Says: []string{"no checkout at ~/hmco and no finding"}},
+			{Name: "the disk is ill", New: on(p, sick("README.md")), Says: []string{"README.md", "input/output error"}},
 			{Name: "history cut off", New: on(p, late), Says: []string{"README.md", "cut off"}},
 			{Name: "from the future", New: changed(Change{At: noon.AddDate(0, 0, 2), How: "commit x"}), Says: []string{"clocks differ"}},
 		},

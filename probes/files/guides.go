@@ -3,7 +3,9 @@ package files
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -119,8 +121,10 @@ func (l look) guide(name string, g Guides) (sum [sha256.Size]byte, why string, e
 	switch n := prose(text); {
 	case l.ctx.Err() != nil:
 		return sum, "", l.ctx.Err()
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNoText): // which guides nobody
+		return sum, "cannot be read", nil
 	case err != nil:
-		return sum, "cannot be read", nil //nolint:nilerr // a file that cannot be read guides nobody
+		return sum, "", fmt.Errorf("reading %s: %w", name, err)
 	case !utf8.Valid(text):
 		return sum, "is no text", nil
 	case conflicted(text):

@@ -1,7 +1,9 @@
 package files
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 	"time"
@@ -51,8 +53,10 @@ func (l look) readme(r Readme) (probes.Observation, error) {
 	switch {
 	case l.ctx.Err() != nil:
 		return probes.Observation{}, l.ctx.Err()
-	case err != nil:
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNoText):
 		return fail("cannot be read", fmt.Sprintf("there is no %s that could be read", name))
+	case err != nil:
+		return probes.Observation{}, fmt.Errorf("reading %s: %w", name, err)
 	case prose(text) == 0:
 		return fail("is empty", name+" is empty")
 	}

@@ -2,9 +2,11 @@ package files
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"runtime"
 	"slices"
@@ -48,6 +50,7 @@ type script struct {
 	kind    string   // "bash", "python3"
 	faults  []string // why it cannot be run
 	defects []defect
+	parsed  bool // else nobody here knows its language
 }
 
 func (l look) scripts(s Scripts) (probes.Observation, error) {
@@ -65,6 +68,7 @@ func (l look) scripts(s Scripts) (probes.Observation, error) {
 	var evidence []probes.Evidence
 	var suspects []script
 	count := 0
+	foreign := map[string]int{} // scripts that are not parsed, by their language
 	for _, name := range names {
 		script, is, err := l.script(name, s, slices.Contains(s.Names, name))
 		if err != nil {
@@ -74,6 +78,11 @@ func (l look) scripts(s Scripts) (probes.Observation, error) {
 			continue
 		}
 		count++
+		if !script.parsed && len(script.faults) == 0 {
+			foreign[cmp.Or(script.kind, "unknown")]++
+			evidence = append(evidence, probes.Evidence{Subject: script.name, Want: "executable, parses", Got: "executable; " + cmp.Or(script.kind, "its language") + " is not parsed here"}.
+				From(l.from(name, l.byHand(script))))
+		}
 		if len(script.faults) > 0 {
 			causes = append(causes, name+" "+script.faults[0])
 			evidence = append(evidence, probes.Evidence{
@@ -95,6 +104,14 @@ func (l look) scripts(s Scripts) (probes.Observation, error) {
 	evidence = append(evidence, all.From(l.from("", fmt.Sprintf("find %s -name '*.sh' -exec bash -n {} \\;", l.word("")))))
 	evidence = append(evidence, l.defective(suspects, s.Defects == "warn")...)
 	summary := fmt.Sprintf("%s, executable, each parses", plural(count, "script"))
+	if len(foreign) > 0 {
+		var words []string
+		unparsed := 0
+		for _, kind := range slices.Sorted(maps.Keys(foreign)) {
+			words, unparsed = append(words, kind), unparsed+foreign[kind]
+		}
+		summary = fmt.Sprintf("%s, executable, %d of them parse; not parsed: %d of %s", plural(count, "script"), count-unparsed, unparsed, strings.Join(words, ", "))
+	}
 	switch {
 	case len(causes) > 0:
 		return probes.Observation{Status: probes.Fail, Summary: enumerate(causes), Evidence: evidence}, nil
@@ -146,11 +163,13 @@ func (l look) script(name string, s Scripts, byName bool) (script, bool, error) 
 	case errors.Is(err, fs.ErrNotExist):
 		found.faults = []string{"is missing"}
 		return found, true, nil
-	case err != nil && !byName && !looksLikeOne(name):
+	case errors.Is(err, errNoText) && !byName && !looksLikeOne(name):
 		return found, false, nil
-	case err != nil:
-		found.faults = []string{"cannot be read"}
+	case errors.Is(err, errNoText):
+		found.faults = []string{err.Error()}
 		return found, true, nil
+	case err != nil:
+		return found, false, fmt.Errorf("reading %s: %w", name, err)
 	}
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	found.kind = interpreter(string(line))
@@ -217,7 +236,7 @@ func (s *script) parse(text []byte) {
 		s.faults = append(s.faults, "does not parse: "+withoutSource(err))
 		return
 	}
-	s.defects = defects(file, text)
+	s.parsed, s.defects = true, defects(file, text)
 }
 
 // withoutSource says where and why a script does not parse, without the text there, which may be a secret.
