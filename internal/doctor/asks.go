@@ -60,6 +60,9 @@ func (e *examination) tellUnasked(a probes.Assessment) {
 		area := i.Spec.Connection
 		if i.Status != probes.Unknown {
 			asked[area]++
+			if i.Status == probes.Pass || i.Status == probes.Warn {
+				e.held[i.Spec.ID] = true
+			}
 			continue
 		}
 		if at, ok := e.own[area]; ok && strings.Contains(i.Error, "gonogo's reading") {
@@ -117,6 +120,8 @@ func (e *examination) credentialOf(ctx context.Context, spec probes.Spec, refs [
 		switch {
 		case errors.Is(err, probes.ErrNoSecret) && ref.OfPlatform(): // its absence says something of the platform, not of gonogo
 			f.State, f.Text = Note, err.Error()
+		case errors.Is(err, probes.ErrNoSecret) && e.held[spec.ID]:
+			f.State, f.Text = Note, err.Error()+"; check "+string(spec.ID)+" holds without it"
 		case err != nil:
 			f.State, f.Text, f.Do = Missing, err.Error(), "Put it where the profile says: "+ref.String()+"."
 			f.Checks = []probes.ID{spec.ID}

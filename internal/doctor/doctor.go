@@ -71,6 +71,7 @@ type examination struct {
 	own      map[string]int                // by connection: where the finding about gonogo's own credential for it is, if that does not work
 	uses     map[string][]probes.ID        // the checks over each connection
 	read     []schema.GroupVersionResource // what the checks read of the cluster
+	held     map[probes.ID]bool            // the checks that hold, at least in part
 }
 
 // tryFor bounds one try.
@@ -79,7 +80,7 @@ const tryFor = 10 * time.Second
 // Examine tries everything once.
 func Examine(ctx context.Context, p Patient) Report {
 	began := time.Now()
-	e := &examination{Patient: p, broken: map[string]bool{}, own: map[string]int{}, uses: usesOf(p)}
+	e := &examination{Patient: p, broken: map[string]bool{}, own: map[string]int{}, uses: usesOf(p), held: map[probes.ID]bool{}}
 	e.cluster(ctx)
 	e.systems(ctx)
 	e.ask(ctx)

@@ -163,6 +163,22 @@ func TestMissingSecretsAreNamed(t *testing.T) {
 	expect(t, r, "harbor", Missing, "HARBOR_ROBOT_PASSWORD")
 }
 
+func TestASecretThatNobodyNeedsNowIsNoFault(t *testing.T) {
+	w := newWard(t, "")
+	known := w.options.Getenv
+	w.options.Getenv = func(name string) (string, bool) {
+		if name == "GRAFANA_TOKEN" {
+			return "", false
+		}
+		return known(name)
+	}
+	r := w.examine(t)
+	if !r.Usable {
+		t.Error("a token that Grafana does not ask for makes the profile unusable")
+	}
+	expect(t, r, "kubernetes", Note, "credential", "GRAFANA_TOKEN", "holds without it")
+}
+
 func TestNoSecretIsShown(t *testing.T) {
 	for _, faults := range []string{"", "harbor=unauthorized,cloudflare=unauthorized,kubernetes=unauthorized"} {
 		w := newWard(t, faults)
