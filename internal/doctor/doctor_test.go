@@ -176,7 +176,7 @@ func TestASecretThatNobodyNeedsNowIsNoFault(t *testing.T) {
 	if !r.Usable {
 		t.Error("a token that Grafana does not ask for makes the profile unusable")
 	}
-	expect(t, r, "kubernetes", Note, "credential", "GRAFANA_TOKEN", "holds without it")
+	expect(t, r, "web", Note, "credential", "GRAFANA_TOKEN", "holds without it")
 }
 
 func TestNoSecretIsShown(t *testing.T) {

@@ -189,7 +189,9 @@ func (p objectsProbe) Observe(ctx context.Context) (probes.Observation, error) {
 		}
 		lists[name] = values(more.Items)
 		confirmed = oldest(confirmed, more.Confirmed)
-		beside = cmp.Or(beside, more.blind(c))
+		if !more.unserved { // which is empty: an expression may know another way
+			beside = cmp.Or(beside, more.blind(c))
+		}
 	}
 	vars := variables(p.now(), lists)
 	var obs probes.Observation

@@ -111,9 +111,6 @@ func TestObjectsExpr(t *testing.T) {
 			{Name: "not all seen, does not hold", New: objectsProbe(age, kubefake.New(old).Narrow("only the namespaces a, b")), Says: []string{"only the namespaces a, b"}},
 			{Name: "of nothing that is served everything holds", Says: []string{"does not serve example.com/v1/widgets"},
 				New: objectsProbe(kube.ObjectsParams{Resource: "example.com/v1/widgets", Expr: "objects.all(o, o.ready)"}, kubefake.New())},
-			{Name: "compared with nothing that is served", Says: []string{"does not serve example.com/v1/widgets"}, New: objectsProbe(kube.ObjectsParams{
-				Resource: "v1/namespaces", Expr: "widgets.all(w, w.ready)", With: map[string]kube.Collection{"widgets": {Resource: "example.com/v1/widgets"}},
-			}, kubefake.New(young))},
 		},
 	}.Run(t)
 }
