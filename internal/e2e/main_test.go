@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/254carbon/gonogo/internal/labtest"
@@ -116,9 +117,16 @@ func sharedLab(t *testing.T) *labtest.Lab {
 
 // startLab starts the servers, with a Service in front of a Prometheus that has scraped itself.
 func startLab(ctx context.Context) (*labtest.Lab, error) {
-	lab, err := labtest.New(ctx, labtest.Options{Nodes: nodes, Velero: true, Scrape: scrapes(), Users: users()})
+	lab, err := labtest.New(ctx, labtest.Options{Nodes: nodes - 1, Velero: true, Scrape: scrapes(), Users: users()})
 	if err != nil {
 		return nil, err
+	}
+	// What falls silent carries no pod that another test wants ready.
+	alone := func(n *corev1.Node) {
+		n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: "silent", Effect: corev1.TaintEffectNoSchedule})
+	}
+	if _, err := lab.CreateNodes(ctx, 1, alone); err != nil {
+		return lab, err
 	}
 	_, err = lab.Serve(ctx, labtest.Backend{Namespace: "monitoring", Name: "prometheus", Port: 9090, Target: lab.Prometheus()})
 	if err != nil {

@@ -37,7 +37,7 @@ func TestRightsEndAtNamespaces(t *testing.T) {
 	d, code := s.check(t)
 	d.want(t, "mine", "pass")
 	d.want(t, "theirs", "unknown", "a right is missing", `in the namespace "team-b"`)
-	d.want(t, "all", "pass", "only the namespaces team-a, not team-b", "a right is missing")
+	d.want(t, "all", "unknown", "only the namespaces team-a, not team-b", "a right is missing")
 	d.want(t, "nodes", "unknown", `cannot list resource "nodes"`)
 	if code != 3 {
 		t.Errorf("exit code %d, want 3", code)
