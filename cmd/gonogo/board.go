@@ -36,6 +36,7 @@ func board(ctx context.Context, o *options) error {
 		complain(o.err, errors.New("no terminal to draw the board on: this is one check, as `gonogo check` prints it"))
 		return check(ctx, o, checkFlags{output: "table", failOn: []string{"no-go", "unknown"}})
 	}
+	o.shared = true
 	s, err := open(ctx, o)
 	if err != nil {
 		return err

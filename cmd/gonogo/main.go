@@ -41,17 +41,22 @@ func (e exitError) Error() string {
 
 func (e exitError) Unwrap() error { return e.err }
 
-// streams are the program's three standard streams.
+// streams are the program's three standard streams, and the program.
 type streams struct {
 	in       *os.File
 	out, err io.Writer
+	exe      string // path of this program, to start processes of its own; empty: everything happens in this one
 }
 
 func main() {
 	// A hang-up ends the program as an interrupt does: in order, with the terminal as it was.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second signal ends the program whatever it is doing
-	code := run(ctx, filepath.Base(os.Args[0]), os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	exe, err := os.Executable()
+	if err != nil {
+		exe = ""
+	}
+	code := run(ctx, filepath.Base(os.Args[0]), os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, exe: exe})
 	stop()
 	os.Exit(code)
 }

@@ -34,6 +34,7 @@ type options struct {
 	checkout   string // in the place of the profile's
 	logFile    string
 	verbose    bool
+	shared     bool // runs may be started, which outlive this process: what they need of it must too
 	still      bool // the simulated platform's clock stands still
 }
 
@@ -82,7 +83,7 @@ func newRoot(name string, s streams) *cobra.Command {
 	})
 	o.flags(root)
 	root.AddCommand(newCheck(o), newReport(o), newExplain(o), newHistory(o), newDiff(o), newDoctor(o), newProfile(o), newVersion(o))
-	root.AddCommand(newWaive(o), newAttest(o))
+	root.AddCommand(newWaive(o), newAttest(o), newServeDemo(o))
 	root.InitDefaultCompletionCmd()
 	return root
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +25,7 @@ type session struct {
 	profile         *profile.Profile
 	platform        *platform.Platform
 	platformOptions platform.Options
-	sim             *sim.Sim // nil on a real platform
+	sim             sim.Simulated // nil on a real platform
 	list            probes.Checklist
 	checks          []probes.Check
 	evidence        atomic.Pointer[ledger.Record]
@@ -87,12 +86,9 @@ func (s *session) connect(ctx context.Context, log *slog.Logger) error {
 		StateDir: s.opts.stateDir,
 	}
 	if s.opts.demo {
-		world, err := sim.Start(ctx, sim.Options{
-			Scenario: s.opts.scenario, Faults: s.opts.faults, Reset: s.opts.reset, Dir: filepath.Join(s.opts.stateDir, "demo"),
-			Still: s.opts.still,
-		})
+		world, err := s.simulate(ctx)
 		if err != nil {
-			return exitError{code: exitUsage, err: err}
+			return err
 		}
 		s.sim, s.now = world, world.Now
 		s.closers = append(s.closers, world.Close)

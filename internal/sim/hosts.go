@@ -9,10 +9,9 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"time"
 
 	"github.com/254carbon/gonogo/internal/sim/edge"
@@ -28,6 +27,7 @@ type hosts struct {
 	byName   map[string]*host // fixed before serving
 	now      func() time.Time
 	log      requestLog
+	control  atomic.Pointer[governor] // of a platform that processes share; else nil
 	done     sync.WaitGroup
 }
 
@@ -69,6 +69,10 @@ func (h *hosts) serve(w http.ResponseWriter, r *http.Request) {
 	if host, _, err := net.SplitHostPort(name); err == nil {
 		name = host
 	}
+	if g := h.control.Load(); g != nil && name == controlHost {
+		g.ServeHTTP(w, r)
+		return
+	}
 	target, ok := h.byName[name]
 	if !ok {
 		http.Error(w, "no such host in the simulated platform", http.StatusMisdirectedRequest)
@@ -86,14 +90,16 @@ func (h *hosts) dial(ctx context.Context, network, address string) (net.Conn, er
 	if err != nil {
 		return nil, fmt.Errorf("dialing %s: %w", address, err)
 	}
-	target, ok := h.byName[name]
-	if !ok {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("%s is not part of the simulated platform", name)}
-	}
-	if target.injector.Kind() == faults.Down {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("connecting to %s: %w", address, syscall.ECONNREFUSED)}
+	if err := h.look(name).refusal(network, address); err != nil {
+		return nil, err
 	}
 	return h.dialer.DialContext(ctx, "tcp", h.listener.Addr().String())
+}
+
+// look says where a name leads.
+func (h *hosts) look(name string) way {
+	target, ok := h.byName[name]
+	return way{Known: ok, Down: ok && target.injector.Kind() == faults.Down}
 }
 
 // close ends all exchanges and returns when no handler runs any more.
@@ -115,6 +121,7 @@ type Request struct {
 type requestLog struct {
 	mu      sync.Mutex
 	kept    []Request
+	writes  int64          // requests that were no reads
 	greeted map[string]int // TLS handshakes by the name they asked for; few, since only those of the platform are dialed
 }
 
@@ -123,6 +130,9 @@ const maxRequests = 100_000
 func (l *requestLog) add(r Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if r.writes() {
+		l.writes++
+	}
 	if len(l.kept) < maxRequests {
 		l.kept = append(l.kept, r)
 	}
@@ -138,11 +148,16 @@ func (l *requestLog) greet(name string) {
 	l.greeted[name]++
 }
 
-// wrote reports whether something was asked that was no read.
-func (l *requestLog) wrote() bool {
-	return slices.ContainsFunc(l.all(), func(r Request) bool {
-		return r.Method != http.MethodGet && r.Method != http.MethodHead && !strings.HasSuffix(r.Path, "/selfsubjectaccessreviews")
-	})
+// writes reports whether the request was no read.
+func (r Request) writes() bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && !strings.HasSuffix(r.Path, "/selfsubjectaccessreviews")
+}
+
+// wrote counts what was asked that was no read.
+func (l *requestLog) wrote() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.writes
 }
 
 func (l *requestLog) handshakes() map[string]int {

@@ -29,12 +29,15 @@ type kept struct {
 
 func (s *Sim) file() string { return filepath.Join(s.dir, "demo-"+s.scenario+".json") }
 
+// dirOf is the folder of a scenario.
+func dirOf(dir, scenario string) string { return filepath.Join(dir, scenario) }
+
 // load reads what was kept of the scenario, or nothing. A file that cannot be read is begun anew: it is a demo's.
 func (s *Sim) load(reset bool) (*kept, error) {
 	if s.dir == "" {
 		return nil, nil
 	}
-	s.dir = filepath.Join(s.dir, s.scenario)
+	s.dir = dirOf(s.dir, s.scenario)
 	if reset {
 		if err := os.RemoveAll(s.dir); err != nil {
 			return nil, fmt.Errorf("starting the demo over: %w", err)
@@ -64,12 +67,19 @@ func (k *kept) restore(s *Sim) error {
 	return nil
 }
 
+// done lists the switches that were thrown.
+func (s *Sim) done() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.thrown))
+}
+
 // save keeps the state, whole or not at all.
 func (s *Sim) save() error {
 	if s.dir == "" {
 		return nil
 	}
-	k := kept{Format: keptFormat, Scenario: s.scenario, Now: s.Now(), Done: slices.Sorted(maps.Keys(s.thrown))}
+	k := kept{Format: keptFormat, Scenario: s.scenario, Now: s.Now(), Done: s.done()}
 	var kube bytes.Buffer
 	err := s.Kube.Snapshot(&kube)
 	k.Kubernetes = kube.Bytes()

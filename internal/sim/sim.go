@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/client-go/rest"
-
 	"github.com/254carbon/gonogo/internal/platform"
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/internal/sim/checkout"
@@ -95,10 +93,11 @@ type Sim struct {
 	checkout  *folder
 	still     bool
 	stop      context.CancelFunc
+	ended     <-chan struct{} // closed by stop
 	ticking   sync.WaitGroup
 
 	mu      sync.Mutex
-	changed bool // by a person, so that it is worth keeping
+	changed int64 // how often a person changed something, so that it is worth keeping
 }
 
 // Start starts the simulated platform. Close ends it.
@@ -125,6 +124,7 @@ func Start(ctx context.Context, o Options) (*Sim, error) {
 		s.injectors[connection].Set(kind)
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx)) // ends with Close, so that a last look is still answered
+	s.ended = ctx.Done()
 	s.ticking.Go(func() { s.tick(ctx) })
 	return s, nil
 }
@@ -251,12 +251,17 @@ func (s *Sim) Close() error {
 	s.ticking.Wait()
 	s.API.Close()
 	err := errors.Join(s.hosts.close(), s.checkout.remove())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.changed || s.hosts.log.wrote() {
+	if s.changes() > 0 {
 		err = errors.Join(err, s.save())
 	}
 	return err
+}
+
+// changes grows with everything that is worth keeping.
+func (s *Sim) changes() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed + s.hosts.log.wrote()
 }
 
 // kubernetesToken is what gonogo shows the simulated API server; it protects nothing.
@@ -265,25 +270,27 @@ const kubernetesToken = "reader-of-a-simulated-cluster"
 // Platform turns the options of a real platform into those of this one.
 func (s *Sim) Platform(o platform.Options) platform.Options {
 	o.Dial, o.Roots, o.Now = s.hosts.dial, s.Certificates.Roots(), s.Now
-	o.REST = &rest.Config{Host: "https://" + kubernetesHost + ":6443", BearerToken: kubernetesToken, TLSClientConfig: rest.TLSClientConfig{CAData: s.Certificates.PEM()}}
+	o.REST = kubeConfig(s.Certificates.PEM())
 	o.Getenv, o.Checkout = s.getenv, s.Checkout
 	return o
 }
 
 // Profile returns the profile with its connections leading to this platform, and with the digests that its images have here locked.
-func (s *Sim) Profile(p *profile.Profile) *profile.Profile {
+func (s *Sim) Profile(p *profile.Profile) *profile.Profile { return profileOf(s.scenario, p) }
+
+func profileOf(scenario string, p *profile.Profile) *profile.Profile {
 	digests := map[string]string{}
 	for _, image := range oci.Images() {
 		digests[image.Source] = oci.Digest(image.Source)
 	}
 	own := *p.Locked(digests)
 	own.Connections.Checkout = &profile.Checkout{Path: checkout.Name}
-	if m := own.Connections.MinIO; m != nil && s.scenario == Ready { // the backups have moved out of the cluster
+	if m := own.Connections.MinIO; m != nil && scenario == Ready { // the backups have moved out of the cluster
 		moved := *m
 		moved.URL = "https://" + world.BackupHost
 		own.Connections.MinIO = &moved
 	}
-	if s.scenario != AsFound { // where it is asked for at its Service, and nothing runs behind that
+	if scenario != AsFound { // where it is asked for at its Service, and nothing runs behind that
 		own.Connections.Prometheus = &profile.Prometheus{URL: "https://" + prometheusHost}
 	}
 	return &own
@@ -347,6 +354,10 @@ const previousPercent = 85
 
 // SeedHistory writes what the platform's documents said before the simulation began, unless there is history already.
 func (s *Sim) SeedHistory(ctx context.Context, store *state.Store) error {
+	return seedHistory(ctx, store)
+}
+
+func seedHistory(ctx context.Context, store *state.Store) error {
 	scores, err := store.Scores(ctx, 1)
 	if err != nil || len(scores) > 0 {
 		return err

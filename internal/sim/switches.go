@@ -80,7 +80,8 @@ func (s *Sim) Toggle(key string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.thrown[name], s.changed = true, true
+	s.thrown[name] = true
+	s.changed++
 	return nil
 }
 
