@@ -22,14 +22,21 @@ func usual(name string) bool {
 	}, name)
 }
 
+// Usual returns the variables of an environment that any program may have.
+func Usual(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
+		name, _, ok := strings.Cut(pair, "=")
+		return !ok || !usual(name)
+	})
+}
+
 // environment is what the program gets, and what must not be seen of it.
 func (p probe) environment(ctx context.Context) ([]string, mask, error) {
 	env := []string{} // never nil: that would be all of gonogo's own
-	for _, pair := range p.options.Environ {
-		if name, _, ok := strings.Cut(pair, "="); ok && usual(name) {
-			if _, own := p.params.Env[name]; !own {
-				env = append(env, pair)
-			}
+	for _, pair := range Usual(p.options.Environ) {
+		name, _, _ := strings.Cut(pair, "=")
+		if _, own := p.params.Env[name]; !own {
+			env = append(env, pair)
 		}
 	}
 	var m mask

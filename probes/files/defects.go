@@ -16,6 +16,19 @@ type defect struct {
 	what string // never a secret
 }
 
+// Defects says, line by line, what is known to be wrong with a script: why it does not parse, and what it does that is not what it seems.
+// The name helps where the text does not say which shell it is for. Nothing is run, and no secret of the script is in what is said.
+func Defects(name string, text []byte) []string {
+	first, _, _ := strings.Cut(string(text), "\n")
+	s := script{name: name, kind: interpreter(first)}
+	s.parse(text)
+	said := slices.Clone(s.faults)
+	for _, d := range s.defects {
+		said = append(said, fmt.Sprintf("line %d: %s", d.line, d.what))
+	}
+	return said
+}
+
 // defects looks for the known ones, in the order of their lines:
 //
 //   - a counter that begins at 0 and is counted with ((x++)) under set -e: the first time the value is 0, which ends the script;
