@@ -38,6 +38,7 @@ const (
 	Stopped     Outcome = "cancelled"   // somebody wanted it
 	Uncertain   Outcome = "unclear"     // a person has to say whether a step had its effect
 	Interrupted Outcome = "interrupted" // its process is gone; never written, always found out
+	Refused     Outcome = "refused"     // it was not begun, and nothing was changed
 )
 
 // Resumable reports whether a run that ended so can go on.
