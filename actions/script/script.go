@@ -30,7 +30,7 @@ type Params struct {
 	Set    map[string]string           `yaml:"set,omitempty" jsonschema:"description=variables that it gets besides the usual ones\\, in plain text"`
 	Env    map[string]probes.SecretRef `yaml:"env,omitempty" jsonschema:"description=variables that hold secrets"`
 	Limit  time.Duration               `yaml:"limit,omitempty" jsonschema:"description=how long it may run"`
-	Effect actions.Effect              `yaml:"effect,omitempty" jsonschema:"type=string,enum=reads,enum=creates,enum=updates,enum=deletes,description=the gravest thing that it does; deletes asks for the platform's name"`
+	Effect actions.Effect              `yaml:"effect,omitempty" jsonschema:"description=the gravest thing that it does; deletes asks for the platform's name"`
 }
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

@@ -14,6 +14,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 
+	acts "github.com/254carbon/gonogo/actions/all"
 	"github.com/254carbon/gonogo/internal/platform"
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/internal/report"
@@ -211,7 +212,7 @@ func (s *session) reload(ctx context.Context, poller *probes.Poller, n *notices)
 		s.polled.Store(next)
 		refuse(nil)
 	}
-	profile.Watch(ctx, s.opts.profile, current.Digest, all.Kinds(), take, refuse)
+	profile.Watch(ctx, s.opts.profile, current.Digest, all.Kinds(), acts.Kinds(), take, refuse)
 }
 
 // swap puts a new profile in the place of the one being polled. Connections that stay the same are kept, and with them what they remember:
@@ -240,6 +241,7 @@ func (s *session) swap(current, next *profile.Profile, poller *probes.Poller) er
 	if err == nil {
 		unused, s.platform = s.platform, over
 		over.Declare(next)
+		s.joint.Store(&joint{next, over})
 		s.evidence.Store(over.Evidence)
 	}
 	if unused != s.platform {

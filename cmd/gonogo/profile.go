@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	acts "github.com/254carbon/gonogo/actions/all"
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/probes/all"
 )
@@ -59,7 +60,7 @@ Start from what a cluster has, or from the built-in one, 254carbon:
 			Short: "Print the JSON Schema of profiles, for editors",
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				text, err := profile.Schema(all.Kinds())
+				text, err := profile.Schema(all.Kinds(), acts.Kinds()...)
 				if err != nil {
 					return err
 				}
@@ -78,7 +79,7 @@ func openProfile(o *options, args []string) (*profile.Profile, error) {
 	if len(args) == 1 {
 		name = args[0]
 	}
-	p, err := profile.Open(name, all.Kinds())
+	p, err := profile.Open(name, all.Kinds(), acts.Kinds()...)
 	if err != nil {
 		return nil, exitError{code: exitUsage, err: errors.Join(err)}
 	}

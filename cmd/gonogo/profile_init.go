@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	acts "github.com/254carbon/gonogo/actions/all"
 	"github.com/254carbon/gonogo/internal/platform"
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/internal/survey"
@@ -110,7 +111,7 @@ func (s *session) refine(ctx context.Context, draft *survey.Draft, status *progr
 	if left, _ := draft.Checks(); left == 0 {
 		return exitError{code: 1, err: errors.New("nothing was found that could be asked: see what gonogo's account may read with gonogo doctor")}
 	}
-	p, err := profile.Load("the draft", text, all.Kinds())
+	p, err := profile.Load("the draft", text, all.Kinds(), acts.Kinds()...)
 	if err != nil {
 		return fmt.Errorf("the draft is not a valid profile, which is a fault of gonogo: %w", err)
 	}

@@ -36,6 +36,13 @@ func (p *progress) say(text string) {
 	}
 }
 
+// tell writes a text over the last line.
+func (p *progress) tell(text string) {
+	if p.w != nil {
+		_, _ = io.WriteString(p.w, "\r\x1b[K"+text)
+	}
+}
+
 func (p *progress) clear() {
 	if p.w != nil {
 		_, _ = io.WriteString(p.w, "\r\x1b[K")

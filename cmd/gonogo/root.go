@@ -35,6 +35,7 @@ type options struct {
 	logFile    string
 	verbose    bool
 	shared     bool // runs may be started, which outlive this process: what they need of it must too
+	attached   bool // runs go on in this process
 	still      bool // the simulated platform's clock stands still
 }
 
@@ -84,6 +85,7 @@ func newRoot(name string, s streams) *cobra.Command {
 	o.flags(root)
 	root.AddCommand(newCheck(o), newReport(o), newExplain(o), newHistory(o), newDiff(o), newDoctor(o), newProfile(o), newVersion(o))
 	root.AddCommand(newWaive(o), newAttest(o), newServeDemo(o))
+	root.AddCommand(newRun(o), newRuns(o), newRunner(o))
 	root.InitDefaultCompletionCmd()
 	return root
 }

@@ -28,6 +28,7 @@ type session struct {
 	sim             sim.Simulated // nil on a real platform
 	list            probes.Checklist
 	checks          []probes.Check
+	joint           atomic.Pointer[joint]
 	evidence        atomic.Pointer[ledger.Record]
 	store           *state.Store                    // nil if the history cannot be kept
 	noHistory       error                           // why not
@@ -106,6 +107,7 @@ func (s *session) connect(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	s.platform, s.platformOptions = p, po
+	s.joint.Store(&joint{s.profile, p})
 	s.evidence.Store(p.Evidence)
 	s.closers = append(s.closers, func() error { s.platform.Close(); return nil })
 	return nil

@@ -137,18 +137,22 @@ func (b *builder) exempt(c *checkDoc, kind probes.KindInfo, needed []string) str
 
 // params decodes the parameters of a check strictly into those of its kind.
 func (b *builder) params(c *checkDoc, kind probes.KindInfo) any {
-	path := string(c.ID) + ".with"
-	if kind.Params == nil {
-		if !c.With.IsZero() && len(c.With.node.Content) > 0 {
-			b.add(c.of("with"), "probe %s takes no parameters; remove with", kind.Name)
+	return b.paramsOf(c.place, c.With, kind.Params, string(c.ID)+".with", "probe "+kind.Name)
+}
+
+// paramsOf decodes the parameters that stand under with strictly into those of a kind.
+func (b *builder) paramsOf(at place, with Raw, of func() any, path, who string) any {
+	if of == nil {
+		if !with.IsZero() && len(with.node.Content) > 0 {
+			b.add(at.of("with"), "%s takes no parameters; remove with", who)
 		}
 		return nil
 	}
-	params := kind.Params()
+	params := of()
 	before := len(b.faults)
-	node := c.With.node
+	node := with.node
 	if node == nil { // so that what must be written is missed
-		node = &yaml.Node{Kind: yaml.MappingNode, Line: c.self.Line, Column: c.self.Column}
+		node = &yaml.Node{Kind: yaml.MappingNode, Line: at.self.Line, Column: at.self.Column}
 	}
 	decoder{b.collector}.into(node, reflect.ValueOf(params).Elem(), path)
 	if about, ok := params.(probes.Declaring); ok {
@@ -159,23 +163,23 @@ func (b *builder) params(c *checkDoc, kind probes.KindInfo) any {
 		return params
 	}
 	if err := valid.Validate(); err != nil {
-		b.add(b.blame(c, err), "%s: %v", path, err)
+		b.add(b.blame(at, with, err), "%s: %v", path, err)
 	}
 	return params
 }
 
 // blame returns the place of the parameter that an error begins with, or else that of all of them.
-func (b *builder) blame(c *checkDoc, err error) Pos {
+func (b *builder) blame(at place, with Raw, err error) Pos {
 	word, _, _ := strings.Cut(err.Error(), " ")
 	word, _, _ = strings.Cut(strings.TrimSuffix(word, ":"), "[")
-	if n := c.With.node; n != nil {
+	if n := with.node; n != nil {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if n.Content[i].Value == word {
 				return b.pos(n.Content[i+1])
 			}
 		}
 	}
-	return c.of("with")
+	return at.of("with")
 }
 
 // references reports blockers and actions that are not declared, and checks that block each other.

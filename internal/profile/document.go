@@ -68,7 +68,9 @@ type Action struct {
 	Kind     string    `yaml:"kind,omitempty" jsonschema:"description=Kind of the action; its id by default"`
 	Title    string    `yaml:"title" jsonschema:"required,minLength=1"`
 	Estimate Effort    `yaml:"estimate,omitempty" jsonschema:"description=How long it takes\\, by estimate"`
+	Key      string    `yaml:"key,omitempty" jsonschema:"description=Key of the board that starts it"`
 	With     Raw       `yaml:"with,omitempty" jsonschema:"description=Parameters of its kind"`
+	Params   any       `yaml:"-"` // a pointer to the parameter struct of the kind, valid; nil if the kind is not known
 }
 
 // Waiver is an accepted gap in a gate; it holds to the end of its last day, in UTC.

@@ -15,7 +15,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/probes"
 )
 
@@ -37,20 +39,20 @@ func BuiltinSource(name string) ([]byte, bool) {
 }
 
 // Builtin returns a built-in profile.
-func Builtin(name string, kinds []probes.KindInfo) (*Profile, error) {
+func Builtin(name string, kinds []probes.KindInfo, acts ...actions.KindInfo) (*Profile, error) {
 	src, ok := BuiltinSource(name)
 	if !ok {
 		return nil, fmt.Errorf("there is no built-in profile %q; %s", shown(name), instead(name, BuiltinNames()))
 	}
-	return Load(name+".yaml", src, kinds)
+	return Load(name+".yaml", src, kinds, acts...)
 }
 
 // Open returns the built-in profile of that name, or else the one in that file.
-func Open(nameOrFile string, kinds []probes.KindInfo) (*Profile, error) {
+func Open(nameOrFile string, kinds []probes.KindInfo, acts ...actions.KindInfo) (*Profile, error) {
 	if _, ok := BuiltinSource(nameOrFile); ok {
-		return Builtin(nameOrFile, kinds)
+		return Builtin(nameOrFile, kinds, acts...)
 	}
-	p, err := LoadFile(nameOrFile, kinds)
+	p, err := LoadFile(nameOrFile, kinds, acts...)
 	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(nameOrFile, `/\.`) {
 		return nil, fmt.Errorf("%q is neither a built-in profile nor a file; %s", shown(nameOrFile), instead(nameOrFile, BuiltinNames()))
 	}
@@ -58,12 +60,12 @@ func Open(nameOrFile string, kinds []probes.KindInfo) (*Profile, error) {
 }
 
 // LoadFile reads a profile from a file, of which it reads no more than a profile may hold, and the lock of images beside it, if there is one.
-func LoadFile(path string, kinds []probes.KindInfo) (*Profile, error) {
+func LoadFile(path string, kinds []probes.KindInfo, acts ...actions.KindInfo) (*Profile, error) {
 	src, err := readBoth(path)
 	if err != nil {
 		return nil, err
 	}
-	return src.load(path, kinds)
+	return src.load(path, kinds, acts...)
 }
 
 func readSource(path string) ([]byte, error) {
@@ -83,8 +85,9 @@ func readSource(path string) ([]byte, error) {
 }
 
 // Load reads a profile. Its checks may use the given kinds of probes. What is wrong with it is returned as [Faults]. Name is what messages
-// call it. Conditions on environment variables are decided now.
-func Load(name string, src []byte, kinds []probes.KindInfo) (*Profile, error) {
+// call it. Conditions on environment variables are decided now. The parameters of actions are read for the given kinds of actions; others are
+// left as they are.
+func Load(name string, src []byte, kinds []probes.KindInfo, acts ...actions.KindInfo) (*Profile, error) {
 	faults := newCollector(name)
 	root := parse(faults, src)
 	if root == nil {
@@ -93,9 +96,12 @@ func Load(name string, src []byte, kinds []probes.KindInfo) (*Profile, error) {
 	doc := new(document)
 	decoder{faults}.into(root, reflect.ValueOf(doc).Elem(), "")
 	digest := sha256.Sum256(src)
-	b := builder{collector: faults, doc: doc, kinds: map[string]probes.KindInfo{}}
+	b := builder{collector: faults, doc: doc, kinds: map[string]probes.KindInfo{}, acts: map[string]actions.KindInfo{}}
 	for _, k := range kinds {
 		b.kinds[k.Name] = k
+	}
+	for _, k := range acts {
+		b.acts[k.Name] = k
 	}
 	p := b.build()
 	if err := faults.err(); err != nil {
@@ -114,6 +120,7 @@ type builder struct {
 	*collector
 	doc      *document
 	kinds    map[string]probes.KindInfo
+	acts     map[string]actions.KindInfo
 	declared probes.Declared
 }
 
@@ -219,6 +226,15 @@ func (b *builder) action(id string, a *Action) Action {
 	done.ID = probes.ID(id)
 	if done.Kind == "" {
 		done.Kind = id
+	}
+	if a.Key != "" && utf8.RuneCountInString(a.Key) != 1 {
+		b.add(a.of("key"), "key must be one character, not %q", shown(a.Key))
+	}
+	if kind, ok := b.acts[done.Kind]; ok {
+		if done.Key == "" {
+			done.Key = kind.Key
+		}
+		done.Params = b.paramsOf(a.place, a.With, kind.Params, "actions."+id+".with", "action "+kind.Name)
 	}
 	return done
 }

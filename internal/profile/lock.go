@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/probes"
 )
 
@@ -96,8 +97,8 @@ func (s source) digest() string {
 }
 
 // load makes a profile of what was read.
-func (s source) load(path string, kinds []probes.KindInfo) (*Profile, error) {
-	p, err := Load(path, s.text, kinds)
+func (s source) load(path string, kinds []probes.KindInfo, acts ...actions.KindInfo) (*Profile, error) {
+	p, err := Load(path, s.text, kinds, acts...)
 	if err != nil || len(s.lock) == 0 {
 		return p, err
 	}

@@ -11,12 +11,13 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/probes"
 )
 
-// Schema returns the JSON Schema (draft 2020-12) of a profile whose checks may use the given kinds of probes. It is made from the types that
+// Schema returns the JSON Schema (draft 2020-12) of a profile whose checks may use the given kinds of probes, and its actions those of actions. It is made from the types that
 // [Load] fills, so that an editor offers and refuses what Load does, as far as a schema can say it.
-func Schema(kinds []probes.KindInfo) ([]byte, error) {
+func Schema(kinds []probes.KindInfo, acts ...actions.KindInfo) ([]byte, error) {
 	r := &jsonschema.Reflector{
 		Anonymous: true, FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, ExpandedStruct: true, Mapper: ownNotation, Namer: typeName,
 	}
@@ -31,33 +32,44 @@ func Schema(kinds []probes.KindInfo) ([]byte, error) {
 	if root.Definitions == nil {
 		root.Definitions = jsonschema.Definitions{}
 	}
+	action, ok := root.Definitions[typeName(reflect.TypeFor[Action]())]
+	if !ok {
+		return nil, fmt.Errorf("making the schema: no definition of an action")
+	}
 	probe := &jsonschema.Schema{Description: "Kind of the probe"}
 	for _, k := range slices.SortedFunc(slices.Values(kinds), func(a, b probes.KindInfo) int { return strings.Compare(a.Name, b.Name) }) {
 		probe.OneOf = append(probe.OneOf, &jsonschema.Schema{Const: k.Name, Description: k.About})
-		with := &jsonschema.Schema{Type: "object", AdditionalProperties: jsonschema.FalseSchema}
-		if k.Params != nil {
-			with = r.ReflectFromType(reflect.TypeOf(k.Params()))
-			maps.Copy(root.Definitions, with.Definitions)
-			with.Definitions, with.Version = nil, ""
-		}
-		with.Title, with.Description = "Parameters of "+k.Name, k.About
-		name := "with." + k.Name
-		root.Definitions[name] = with
-		then := &jsonschema.Schema{Properties: jsonschema.NewProperties()}
-		then.Properties.Set("with", &jsonschema.Schema{Ref: "#/$defs/" + name})
-		if len(with.Required) > 0 {
-			then.Required = []string{"with"}
-		}
-		condition := &jsonschema.Schema{Properties: jsonschema.NewProperties(), Required: []string{"probe"}}
-		condition.Properties.Set("probe", &jsonschema.Schema{Const: k.Name})
-		check.AllOf = append(check.AllOf, &jsonschema.Schema{If: condition, Then: then})
+		check.AllOf = append(check.AllOf, withOf(r, root, "probe", k.Name, k.About, "with."+k.Name, k.Params))
 	}
 	check.Properties.Set("probe", probe)
+	for _, k := range slices.SortedFunc(slices.Values(acts), func(a, b actions.KindInfo) int { return strings.Compare(a.Name, b.Name) }) {
+		action.AllOf = append(action.AllOf, withOf(r, root, "kind", k.Name, k.About, "action."+k.Name, k.Params))
+	}
 	text, err := json.MarshalIndent(root, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the schema: %w", err)
 	}
 	return append(text, '\n'), nil
+}
+
+// withOf describes the parameters of a kind, where the key that names the kind names this one.
+func withOf(r *jsonschema.Reflector, root *jsonschema.Schema, key, kind, about, name string, params func() any) *jsonschema.Schema {
+	with := &jsonschema.Schema{Type: "object", AdditionalProperties: jsonschema.FalseSchema}
+	if params != nil {
+		with = r.ReflectFromType(reflect.TypeOf(params()))
+		maps.Copy(root.Definitions, with.Definitions)
+		with.Definitions, with.Version = nil, ""
+	}
+	with.Title, with.Description = "Parameters of "+kind, about
+	root.Definitions[name] = with
+	then := &jsonschema.Schema{Properties: jsonschema.NewProperties()}
+	then.Properties.Set("with", &jsonschema.Schema{Ref: "#/$defs/" + name})
+	if len(with.Required) > 0 {
+		then.Required = []string{"with"}
+	}
+	condition := &jsonschema.Schema{Properties: jsonschema.NewProperties(), Required: []string{key}}
+	condition.Properties.Set(key, &jsonschema.Schema{Const: kind})
+	return &jsonschema.Schema{If: condition, Then: then}
 }
 
 // typeName names definitions so that the types of two packages do not meet.
@@ -93,6 +105,8 @@ func ownNotation(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", MinLength: new(uint64(1))}, secretSchema()}}
 	case secretType:
 		return secretSchema()
+	case reflect.TypeFor[actions.Effect]():
+		return &jsonschema.Schema{Type: "string", Enum: []any{"reads", "creates", "updates", "deletes"}}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/probes"
 )
 
@@ -17,8 +18,8 @@ const watchPeriod = 2 * time.Second
 // Watch looks at the file of a profile and the lock beside it until ctx ends, and tells what becomes of it: onChange gets each new valid profile, onError what is
 // wrong with the newest text, once for each text, and nil when that is over. A file that is broken or gone leaves the profile that was
 // valid before as it is. It blocks; both functions are called from the same goroutine. Digest is that of the profile in use.
-func Watch(ctx context.Context, path, digest string, kinds []probes.KindInfo, onChange func(*Profile), onError func(error)) {
-	w := watcher{path: path, kinds: kinds, used: digest, seen: digest, onChange: onChange, onError: onError}
+func Watch(ctx context.Context, path, digest string, kinds []probes.KindInfo, acts []actions.KindInfo, onChange func(*Profile), onError func(error)) {
+	w := watcher{path: path, kinds: kinds, acts: acts, used: digest, seen: digest, onChange: onChange, onError: onError}
 	tick := time.NewTicker(watchPeriod)
 	defer tick.Stop()
 	for {
@@ -34,6 +35,7 @@ func Watch(ctx context.Context, path, digest string, kinds []probes.KindInfo, on
 type watcher struct {
 	path     string
 	kinds    []probes.KindInfo
+	acts     []actions.KindInfo
 	used     string      // digest of the text of the profile in use
 	seen     string      // digest of the text last judged; empty when there was none
 	info     os.FileInfo // of the file when it was last read
@@ -73,7 +75,7 @@ func (w *watcher) look() {
 		w.report(nil)
 		return
 	}
-	p, err := src.load(w.path, w.kinds)
+	p, err := src.load(w.path, w.kinds, w.acts...)
 	if err != nil {
 		w.report(err)
 		return

@@ -44,7 +44,7 @@ func TestWatch(t *testing.T) {
 			defer mu.Unlock()
 			told = append(told, line)
 		}
-		go profile.Watch(ctx, path, first.Digest, testKinds(),
+		go profile.Watch(ctx, path, first.Digest, testKinds(), nil,
 			func(p *profile.Profile) { tell("new " + p.Platform) },
 			func(err error) {
 				line, _, _ := strings.Cut(fmt.Sprint(err), "\n")

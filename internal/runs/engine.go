@@ -38,7 +38,7 @@ type Config struct {
 	Mask     func(string) string
 
 	// Specs are the actions of the profile, and Action returns one of them; its error says why gonogo cannot do it.
-	Specs  []actions.Spec
+	Specs  func() []actions.Spec
 	Action func(id probes.ID) (actions.Action, error)
 	// Cluster identifies the cluster that is asked, and Pinned is the only one that may be changed; empty for the first that was.
 	Cluster func(ctx context.Context) (string, error)
@@ -85,7 +85,7 @@ const readOnly = "read-only mode: this can be planned, not run"
 // Offers implements [actions.Engine].
 func (e *Engine) Offers() []actions.Offer {
 	var all []actions.Offer
-	for _, s := range e.Specs {
+	for _, s := range e.Specs() {
 		o := actions.Offer{Spec: s}
 		if _, err := e.Action(s.ID); err != nil {
 			o.Refused = err.Error()
@@ -211,9 +211,11 @@ func (e *Engine) begin(ctx context.Context, dir string, after int64) error {
 		case err != nil:
 			return err
 		case state.Seq > after && state.Outcome == actions.Refused:
-			select { // so that what is left of it can be removed
-			case <-ended:
-			case <-ctx.Done():
+			if !gone { // so that what is left of it can be removed
+				select {
+				case <-ended:
+				case <-ctx.Done():
+				}
 			}
 			return &actions.RefusedError{Reason: state.Text}
 		case state.Seq > after:

@@ -126,7 +126,7 @@ func config(state string) runs.Config {
 	return runs.Config{
 		Store: runs.NewStore(state, "254Carbon"), StateDir: state, Platform: "254Carbon", Who: "ana@bastion", Now: time.Now,
 		Mask:  func(text string) string { return strings.ReplaceAll(text, "hunter2hunter2", "•••") },
-		Specs: []actions.Spec{a.Spec()},
+		Specs: func() []actions.Spec { return []actions.Spec{a.Spec()} },
 		Action: func(id probes.ID) (actions.Action, error) {
 			if id != "errands" {
 				return nil, fmt.Errorf("there is no action %s", id)

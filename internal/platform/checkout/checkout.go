@@ -34,6 +34,9 @@ func At(name string, locate func() (string, error)) *Checkout {
 // Name implements [files.Checkout].
 func (c *Checkout) Name() string { return c.name }
 
+// Folder returns where the checkout is, for what is run in it.
+func (c *Checkout) Folder() (string, error) { return c.locate() }
+
 // Open implements [files.Checkout].
 func (c *Checkout) Open(ctx context.Context) (files.Tree, error) {
 	if err := ctx.Err(); err != nil {

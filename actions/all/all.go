@@ -1,0 +1,86 @@
+// Package all is the one list of the kinds of actions: it joins each kind's name with its parameters and what it needs of the platform.
+package all
+
+import (
+	"fmt"
+
+	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/script"
+	"github.com/254carbon/gonogo/internal/platform"
+	"github.com/254carbon/gonogo/internal/profile"
+	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/command"
+	"github.com/254carbon/gonogo/probes/files"
+)
+
+// kind is a line of the list.
+type kind struct {
+	info  actions.KindInfo
+	needs []string // connections
+	build func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error)
+}
+
+// list has a line for each kind. To add a kind, add a line.
+func list() []kind {
+	return []kind{
+		{script.Info(), []string{"checkout"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
+			return script.New(spec, *params.(*script.Params), script.Deps{
+				Folder: x.Checkout.Folder, Name: x.Checkout.Name(), Secrets: x.Secrets, Environ: command.Usual(x.Environ), Defects: files.Defects,
+			}), nil
+		}},
+	}
+}
+
+// Kinds describes every kind of action.
+func Kinds() []actions.KindInfo {
+	var infos []actions.KindInfo
+	for _, k := range list() {
+		infos = append(infos, k.info)
+	}
+	return infos
+}
+
+// Specs describes the actions of a profile, in its order, whether gonogo can do them or not.
+func Specs(p *profile.Profile) []actions.Spec {
+	var all []actions.Spec
+	for _, a := range p.Actions {
+		all = append(all, specOf(p, a))
+	}
+	return all
+}
+
+// specOf is what the profile alone says of an action.
+func specOf(p *profile.Profile, a profile.Action) actions.Spec {
+	s := actions.Spec{ID: a.ID, Kind: a.Kind, Title: a.Title, Key: a.Key, Estimate: probes.Effort(a.Estimate)}
+	for _, k := range list() {
+		if k.info.Name == a.Kind {
+			s.About = k.info.About
+		}
+	}
+	for _, c := range p.Checks() {
+		if c.Spec.Action == a.ID {
+			s.Mends = append(s.Mends, c.Spec.ID)
+		}
+	}
+	return s
+}
+
+// Build returns an action of a profile over the connections of a platform. The error says why it cannot be done.
+func Build(p *profile.Profile, id probes.ID, x *platform.Platform) (actions.Action, error) {
+	a, ok := p.Action(id)
+	if !ok {
+		return nil, fmt.Errorf("there is no action %q in profile %s", id, p.Name)
+	}
+	for _, k := range list() {
+		if k.info.Name != a.Kind {
+			continue
+		}
+		for _, connection := range k.needs {
+			if err := x.Trouble(connection); err != nil {
+				return nil, err
+			}
+		}
+		return k.build(specOf(p, a), a.Params, x)
+	}
+	return nil, fmt.Errorf("%s is done by hand: gonogo knows no action of the kind %q", a.Title, a.Kind)
+}
