@@ -265,7 +265,7 @@ test.yaml:36:11: check "door" is not declared; known are The Door, nodes`},
 		{"tag", "platform: Test", "platform: !!str Test", `test.yaml:2:11: platform: tags (!…) have no meaning in a profile; write the value alone`},
 		{"escape sequence", "title: There are nodes", `title: "There \e[2J are nodes"`, `test.yaml:14:12: components[0].checks[0].title holds a control character, which has no place in a profile; remove it`},
 		{"second document", "", "", "test.yaml:37:1: a second YAML document begins here; a profile is one document"},
-		{"unknown action key", "{title: Print the join command", "{token-ttl: 3, title: Print the join command", `test.yaml:32:10: unknown key "token-ttl" in actions.join; known are estimate, kind, title, with`},
+		{"unknown action key", "{title: Print the join command", "{token-ttl: 3, title: Print the join command", `test.yaml:32:10: unknown key "token-ttl" in actions.join; known are estimate, key, kind, title, with`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.from != "" && strings.Count(base, c.from) != 1 {

@@ -7,8 +7,11 @@ func Holder(who, run, folder string) string { return who + " (" + run + ") " + f
 
 // Who is the part of an identity that is for people.
 func Who(holder string) string {
-	if at := strings.LastIndexByte(holder, ' '); at > 0 {
-		return holder[:at]
+	if at := strings.Index(holder, ") /"); at > 0 {
+		return holder[:at+1]
+	}
+	if at := strings.LastIndex(holder, ") "); at > 0 {
+		return holder[:at+1]
 	}
 	return holder
 }
