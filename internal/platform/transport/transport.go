@@ -32,6 +32,8 @@ type Options struct {
 	ReadOnly   bool             // lets nothing out but reads
 	Kubernetes bool             // knows what reading means to a Kubernetes API server
 	MaxBody    int64            // of one answer; 0 for DefaultMaxBody
+	Patience   time.Duration    // for the head of an answer; 0 for what reading takes
+	Idle       int              // connections kept open to one host; 0 for 4
 }
 
 // New returns a transport. It honours HTTPS_PROXY and NO_PROXY unless a Dial of its own was given.
@@ -44,9 +46,16 @@ func New(o Options) http.RoundTripper {
 		ResponseHeaderTimeout:  headerTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		IdleConnTimeout:        90 * time.Second,
+		ExpectContinueTimeout:  2 * time.Second,
 		MaxIdleConnsPerHost:    4,
 		ForceAttemptHTTP2:      true,
 		DisableKeepAlives:      o.Afresh,
+	}
+	if o.Patience > 0 {
+		t.ResponseHeaderTimeout = o.Patience
+	}
+	if o.Idle > 0 {
+		t.MaxIdleConnsPerHost = o.Idle
 	}
 	if o.Dial != nil {
 		t.Proxy, t.DialContext = nil, o.Dial
