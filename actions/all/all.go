@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/mirror"
 	"github.com/254carbon/gonogo/actions/script"
 	"github.com/254carbon/gonogo/internal/platform"
 	"github.com/254carbon/gonogo/internal/profile"
@@ -23,6 +24,12 @@ type kind struct {
 // list has a line for each kind. To add a kind, add a line.
 func list() []kind {
 	return []kind{
+		{mirror.Info(), []string{"kubernetes", "harbor"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
+			return mirror.New(spec, *params.(*mirror.Params), mirror.Deps{
+				Cluster: x.Cluster.Writer(), Projects: x.Harbor, Quotas: x.Harbor, Logins: x.Harbor, Admin: x.HarborAdmin, Host: x.HarborHost,
+				Copier: x.Copiers, Hide: x.Mask.Add, Patches: x.PatchFolder(), Now: x.Now,
+			}), nil
+		}},
 		{script.Info(), []string{"checkout"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
 			return script.New(spec, *params.(*script.Params), script.Deps{
 				Folder: x.Checkout.Folder, Name: x.Checkout.Name(), Secrets: x.Secrets, Environ: command.Usual(x.Environ), Defects: files.Defects,

@@ -17,6 +17,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/254carbon/gonogo/actions/mirror"
 	"github.com/254carbon/gonogo/internal/platform/checkout"
 	"github.com/254carbon/gonogo/internal/platform/cloudflare"
 	"github.com/254carbon/gonogo/internal/platform/cluster"
@@ -76,6 +77,13 @@ type Platform struct {
 	Checkout   *checkout.Checkout
 	Evidence   *record.Record
 
+	HarborAdmin *harbor.Admin // Harbor as actions change it; nil without a connection
+	HarborHost  string        // its registry's
+	// Copiers returns what copies images, which remembers in a folder; credential is for Harbor, nil for gonogo's own reading one. Nil
+	// without a connection.
+	Copiers func(folder string, credential func(ctx context.Context) (username, password string, err error)) (mirror.Copier, error)
+
+	patches string
 	info    cluster.Info
 	trouble map[string]error
 }
@@ -99,7 +107,10 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 			x.trouble[name] = err
 		}
 	}
-	var err error
+	err := x.openActions(p, o)
+	if err != nil {
+		return nil, err
+	}
 	if x.Upstream, err = registry.New(registry.Options{Transport: x.transport(o, nil), Redirects: true, Now: o.Now}); err != nil {
 		return nil, err
 	}
@@ -110,6 +121,7 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 	x.Memory = &Memory{}
 	if o.StateDir != "" {
 		x.Memory.dir = filepath.Join(o.StateDir, "memory")
+		x.patches = filepath.Join(o.StateDir, "patches", fileName(p.Platform))
 	}
 	return x, nil
 }
@@ -235,19 +247,7 @@ func (x *Platform) openHarbor(c *profile.Harbor, o Options) error {
 		return err
 	}
 	ho := harbor.Options{URL: c.URL, Transport: x.transport(o, roots), Now: o.Now}
-	if c.Read != nil {
-		ho.Reader = func(ctx context.Context) (string, string, error) {
-			user, err := x.Secrets.Name(ctx, c.Read.Username)
-			if err != nil {
-				return "", "", fmt.Errorf("finding gonogo's reading credential for Harbor: %w", err)
-			}
-			password, err := x.Secrets.Resolve(ctx, c.Read.Password)
-			if err != nil {
-				return "", "", fmt.Errorf("finding gonogo's reading credential for Harbor: %w", err)
-			}
-			return user, password, nil
-		}
-	}
+	ho.Reader = x.reader(c)
 	if x.Harbor, err = harbor.New(ho); err != nil {
 		return err
 	}
@@ -255,6 +255,7 @@ func (x *Platform) openHarbor(c *profile.Harbor, o Options) error {
 	if err != nil {
 		return err
 	}
+	x.HarborHost = base.Host
 	x.Mirror, err = registry.New(registry.Options{
 		Transport: ho.Transport, Credential: ho.Reader, Mirror: base.Host, Plain: base.Scheme == "http", User: "HARBOR", Now: o.Now,
 	})

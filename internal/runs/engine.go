@@ -87,10 +87,13 @@ func (e *Engine) Offers() []actions.Offer {
 	var all []actions.Offer
 	for _, s := range e.Specs() {
 		o := actions.Offer{Spec: s}
-		if _, err := e.Action(s.ID); err != nil {
-			o.Refused = err.Error()
-		} else if e.ReadOnly {
-			o.Refused = readOnly
+		switch a, err := e.Action(s.ID); {
+		case err != nil:
+			o.Refused = safe(err.Error(), e.Mask)
+		case e.ReadOnly:
+			o.Spec, o.Refused = a.Spec(), readOnly
+		default:
+			o.Spec = a.Spec()
 		}
 		all = append(all, o)
 	}

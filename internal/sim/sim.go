@@ -176,7 +176,10 @@ func (s *Sim) populate(reset bool) error {
 	if kept != nil {
 		return kept.restore(s)
 	}
-	return world.Seed(s.Kube, world.Scenario(s.scenario), now)
+	if err := world.Seed(s.Kube, world.Scenario(s.scenario), now); err != nil {
+		return err
+	}
+	return s.keepCredential(s.accounts.Platform)
 }
 
 // listen puts the servers behind their names and fault injectors.
@@ -240,7 +243,7 @@ func (s *Sim) tick(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			_ = world.Tick(s.Kube, s.Now()) // a controller that stumbles tries again in a second
+			_ = world.Serve(s.Kube, s.Now(), s.pull) // a controller that stumbles tries again in a second
 		}
 	}
 }
@@ -302,7 +305,7 @@ func (s *Sim) getenv(name string) (string, bool) {
 	defer s.mu.Unlock()
 	value, ok := map[string]string{
 		"HARBOR_USER": s.accounts.Reader.Username, "HARBOR_PASSWORD": s.accounts.Reader.Password,
-		"HARBOR_ROBOT_USER": s.accounts.Platform.Username, "HARBOR_ROBOT_PASSWORD": s.accounts.Platform.Password,
+		"HARBOR_ADMIN_USER": s.accounts.Admin.Username, "HARBOR_ADMIN_PASSWORD": s.accounts.Admin.Password,
 		"CLOUDFLARE_ACCOUNT_ID": cloudflare.AccountID, "CLOUDFLARE_READ_TOKEN": s.tokens.Reader, "CLOUDFLARE_API_TOKEN": s.tokens.Platform,
 		"MINIO_ACCESS_KEY": store.AccessKey, "MINIO_SECRET_KEY": store.SecretKey, "GRAFANA_TOKEN": observability.GrafanaToken,
 	}[name]

@@ -1,8 +1,13 @@
 package sim
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/254carbon/gonogo/internal/sim/faults"
 	"github.com/254carbon/gonogo/internal/sim/harbor"
@@ -69,7 +74,7 @@ func (s *Sim) Toggle(key string) error {
 		name, err = "nodes", world.JoinWorkers(s.Kube, s.Now())
 	case "6":
 		name = "harbor"
-		s.mendCredential()
+		err = s.mendCredential()
 	case "7":
 		name, err = "spread", world.Respread(s.Kube, s.Now())
 	default:
@@ -87,19 +92,72 @@ func (s *Sim) Toggle(key string) error {
 
 // mendCredential gives the platform the secret that its robot account really has. It is the platform's side that changes: Harbor's refusal
 // of the old one is remembered, as it should be.
-func (s *Sim) mendCredential() {
-	s.Harbor.Change(func(state *harbor.State) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.accounts.Platform.Password = state.Robot(harbor.PlatformRobot).Secret
+func (s *Sim) mendCredential() error {
+	account := s.accounts.Platform
+	s.Harbor.Change(func(state *harbor.State) { account.Password = state.Robot(harbor.PlatformRobot).Secret })
+	return s.keepCredential(account)
+}
+
+// keepCredential puts what the platform pushes images with where it is looked for.
+func (s *Sim) keepCredential(account harbor.Account) error {
+	encode := base64.StdEncoding.EncodeToString
+	_, err := s.Kube.Apply(map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": map[string]any{"namespace": "registry", "name": "harbor-robot"},
+		"data": map[string]any{"username": encode([]byte(account.Username)), "password": encode([]byte(account.Password))},
 	})
+	return err
+}
+
+// pull says why the nodes cannot pull an image with these pull secrets, or nothing. Images of elsewhere are always there.
+func (s *Sim) pull(namespace, image string, pullSecrets []string) string {
+	rest, ours := strings.CutPrefix(image, harborHost+"/")
+	if !ours {
+		return ""
+	}
+	repository, tag, _ := strings.Cut(rest, ":")
+	project, _, _ := strings.Cut(repository, "/")
+	tag, _, _ = strings.Cut(tag, "@")
+	there, allowed := false, false
+	var robots []harbor.Robot
+	s.Harbor.Change(func(state *harbor.State) {
+		for _, a := range state.Artifacts {
+			there = there || a.Repository == repository && slices.Contains(a.Tags, tag)
+		}
+		p := state.Project(project)
+		allowed = p != nil && p.Public
+		robots = slices.Clone(state.Robots)
+	})
+	for _, name := range pullSecrets {
+		user, password := s.pullSecret(namespace, name)
+		allowed = allowed || slices.ContainsFunc(robots, func(r harbor.Robot) bool { return r.Login() == user && r.Secret == password && !r.Disabled })
+	}
+	switch {
+	case !allowed && s.scenario == Documented: // what is ready needs no secrets: its nodes have been given them
+		return `failed to pull and unpack image "` + image + `": failed to authorize: 401 Unauthorized`
+	case !there:
+		return `failed to pull and unpack image "` + image + `": not found`
+	}
+	return ""
+}
+
+// pullSecret reads the credential for Harbor of a pull secret.
+func (s *Sim) pullSecret(namespace, name string) (username, password string) {
+	o, err := s.Kube.Get(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, namespace, name)
+	if err != nil {
+		return "", ""
+	}
+	data, _ := o["data"].(map[string]any)
+	text, _ := data[".dockerconfigjson"].(string)
+	raw, _ := base64.StdEncoding.DecodeString(text)
+	var config struct {
+		Auths map[string]struct{ Username, Password string } `json:"auths"`
+	}
+	_ = json.Unmarshal(raw, &config) // what is none holds nothing
+	return config.Auths[harborHost].Username, config.Auths[harborHost].Password
 }
 
 func (s *Sim) restoreDone(names []string) {
 	for _, name := range names {
 		s.thrown[name] = true
-		if name == "harbor" {
-			s.mendCredential()
-		}
 	}
 }

@@ -14,6 +14,7 @@ type controllers struct {
 	store Store
 	now   time.Time
 	since time.Time // what new pods say of their start
+	pull  Pull      // nil: every image is there
 	cache map[schema.GroupVersionResource][]object
 }
 

@@ -29,6 +29,9 @@ func (c *controllers) place(b *board, w object, podName, node, ownerKind, owner 
 	if node != "" {
 		spec["nodeName"] = node
 		status = runningStatus(spec, b.address(node, namespace(w)+"/"+podName), c.since)
+		if why := c.cannotPull(namespace(w), spec); why != "" {
+			status = waitingStatus(spec, why, c.since)
+		}
 	}
 	p := create("v1", "Pod", namespace(w), podName, all, object{"spec": spec, "status": status})
 	ref := ownerReference(w)

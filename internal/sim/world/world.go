@@ -89,6 +89,14 @@ func Objects(scenario Scenario, now time.Time) ([]map[string]any, error) {
 	return all, nil
 }
 
+// Pull says why a node cannot pull an image with the pull secrets of a pod, or nothing.
+type Pull func(namespace, image string, pullSecrets []string) string
+
+// Serve is Tick on nodes that pull images: a pod whose image cannot be had waits for it.
+func Serve(s Store, now time.Time, pull Pull) error {
+	return (&controllers{store: s, now: now, since: now, pull: pull}).tick()
+}
+
 // Tick lets every controller look once. It changes nothing when there is nothing to do, so it may be called as often as wanted.
 func Tick(s Store, now time.Time) error {
 	return (&controllers{store: s, now: now, since: now}).tick()
@@ -99,7 +107,7 @@ func (c *controllers) tick() error {
 		name string
 		run  func() error
 	}{
-		{"nodes", c.heartbeats}, {"pods", c.evictions}, {"workloads", c.workloads}, {"endpoints", c.endpoints}, {"disruption budgets", c.budgets},
+		{"nodes", c.heartbeats}, {"pods", c.evictions}, {"kubelets", c.kubelets}, {"workloads", c.workloads}, {"endpoints", c.endpoints}, {"disruption budgets", c.budgets},
 		{"quotas", c.quotas}, {"metrics", c.metrics}, {"autoscalers", c.autoscalers}, {"operator", c.operator}, {"velero", c.velero},
 	} {
 		if err := step.run(); err != nil {

@@ -1,0 +1,90 @@
+package world
+
+import "time"
+
+// kubelets play what happens on the nodes to pods that nobody placed, and to those that wait for their image.
+func (c *controllers) kubelets() error {
+	all, err := c.all(pods, "")
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		spec, _ := p["spec"].(object)
+		alone := len(list(p, "metadata", "ownerReferences")) == 0 && len(list(p, "status", "containerStatuses")) == 0 && text(p, "spec", "nodeName") != ""
+		if !alone && !waits(p) {
+			continue
+		}
+		status := waitingStatus(spec, c.cannotPull(namespace(p), spec), c.now)
+		if why := c.cannotPull(namespace(p), spec); why == "" && len(list(p, "metadata", "ownerReferences")) == 0 {
+			status = endedStatus(spec, c.now)
+		} else if why == "" {
+			status = runningStatus(spec, "10.244.0."+hash(nameOf(p))[:2], c.now)
+		}
+		if err := c.edit(pods, p, func(p object) { p["status"] = status }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waits reports whether a pod waits for its image.
+func waits(p object) bool {
+	for _, item := range list(p, "status", "containerStatuses") {
+		m, _ := item.(object)
+		if text(m, "state", "waiting", "reason") == pullFailed {
+			return true
+		}
+	}
+	return false
+}
+
+const pullFailed = "ImagePullBackOff"
+
+// cannotPull says why an image of a pod cannot be had, or nothing.
+func (c *controllers) cannotPull(namespace string, spec object) string {
+	if c.pull == nil {
+		return ""
+	}
+	var names []string
+	for _, item := range list(spec, "imagePullSecrets") {
+		m, _ := item.(object)
+		names = append(names, text(m, "name"))
+	}
+	for _, item := range list(spec, "containers") {
+		m, _ := item.(object)
+		if why := c.pull(namespace, text(m, "image"), names); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// waitingStatus is the status of a pod whose images cannot be had.
+func waitingStatus(spec object, why string, since time.Time) object {
+	var states []any
+	for _, item := range list(spec, "containers") {
+		m, _ := item.(object)
+		states = append(states, object{
+			"name": m["name"], "image": m["image"], "imageID": "", "ready": false, "started": false, "restartCount": 0,
+			"state": object{"waiting": object{"reason": pullFailed, "message": why}},
+		})
+	}
+	return object{
+		"phase": "Pending", "startTime": stamp(since), "containerStatuses": states,
+		"conditions": []any{condition("PodScheduled", "True", "", "", since), condition("Ready", "False", "ContainersNotReady", "containers with unready status", since)},
+	}
+}
+
+// endedStatus is the status of a pod whose containers have done what they had to.
+func endedStatus(spec object, since time.Time) object {
+	status := runningStatus(spec, "", since)
+	delete(status, "podIP")
+	status["phase"] = "Succeeded"
+	for _, item := range list(status, "containerStatuses") {
+		m, _ := item.(object)
+		m["ready"], m["started"] = false, false
+		m["state"] = object{"terminated": object{"exitCode": 0, "reason": "Completed", "startedAt": stamp(since), "finishedAt": stamp(since)}}
+	}
+	status["conditions"] = []any{condition("PodScheduled", "True", "", "", since), condition("Ready", "False", "PodCompleted", "", since)}
+	return status
+}
