@@ -45,11 +45,8 @@ func (d *doer) rewriteWorkload(ctx context.Context, r Rewrite, report actions.Re
 		report.Log(line)
 	}
 	why := d.await(ctx, r, report)
-	if why == nil {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s: %w; its images are the new ones, and resuming goes on waiting", r.place(), ctx.Err())
+	if !errors.Is(why, errLate) {
+		return why // nobody said that it is not ready
 	}
 	return d.takeBack(ctx, r, why, report)
 }
@@ -68,17 +65,18 @@ func (r Rewrite) unchanged(o *unstructured.Unstructured) error {
 	return nil
 }
 
-// await waits until a workload is ready.
+// await waits until a workload is ready. Its error is errLate if the cluster says to the end that it is not.
 func (d *doer) await(ctx context.Context, r Rewrite, report actions.Reporter) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.Rollout, errLate)
 	defer cancel()
 	said := ""
+	var blind error // why the last look saw nothing
 	for {
 		o, err := d.Cluster.Get(ctx, resourceOf(r.Kind), r.Namespace, r.Name)
-		if err != nil && ctx.Err() == nil {
-			return err
+		if ctx.Err() == nil {
+			blind = err
 		}
-		if o != nil {
+		if err == nil && o != nil {
 			ready, text := rolledOut(r.Kind, o)
 			if ready {
 				return nil
@@ -88,16 +86,26 @@ func (d *doer) await(ctx context.Context, r Rewrite, report actions.Reporter) er
 				report.Waiting(text, time.Time{})
 			}
 		}
-		if err := d.Pause(ctx, lookAgain); err != nil {
-			if errors.Is(context.Cause(ctx), errLate) {
-				return fmt.Errorf("%s did not become ready within %s: %s", r.place(), d.Rollout, strings.TrimSpace(said+d.podTrouble(context.WithoutCancel(ctx), r)))
-			}
-			return ctx.Err()
+		if err := d.Pause(ctx, lookAgain); err == nil {
+			continue
 		}
+		switch late := errors.Is(context.Cause(ctx), errLate); {
+		case late && (blind == nil || said != ""):
+			return &lateError{fmt.Sprintf("%s did not become ready within %s: %s", r.place(), d.Rollout, strings.TrimSpace(said+d.podTrouble(context.WithoutCancel(ctx), r)))}
+		case late:
+			return fmt.Errorf("%s has its new images, and whether it is ready with them cannot be seen: %w", r.place(), blind)
+		}
+		return fmt.Errorf("%s has its new images, and resuming goes on waiting for it: %w", r.place(), ctx.Err())
 	}
 }
 
 var errLate = errors.New("too late")
+
+// lateError is errLate in words.
+type lateError struct{ text string }
+
+func (e *lateError) Error() string        { return e.text }
+func (e *lateError) Is(target error) bool { return target == errLate }
 
 // rolledOut reports whether a workload runs what it should, as kubectl rollout status does, and how far it is.
 func rolledOut(kind string, o *unstructured.Unstructured) (bool, string) {

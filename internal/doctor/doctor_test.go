@@ -148,7 +148,7 @@ func TestMissingSecretsAreNamed(t *testing.T) {
 	w := newWard(t, "")
 	known := w.options.Getenv
 	w.options.Getenv = func(name string) (string, bool) {
-		if name == "HARBOR_PASSWORD" || name == "CLOUDFLARE_READ_TOKEN" || name == "HARBOR_ROBOT_PASSWORD" {
+		if name == "HARBOR_PASSWORD" || name == "CLOUDFLARE_READ_TOKEN" || name == "HARBOR_ADMIN_PASSWORD" {
 			return "", false
 		}
 		return known(name)
@@ -160,7 +160,7 @@ func TestMissingSecretsAreNamed(t *testing.T) {
 	if f := expect(t, r, "cloudflare", Missing, "reading token", "CLOUDFLARE_READ_TOKEN"); !slices.Contains(f.Checks, "access-apps") {
 		t.Errorf("checks: %v", f.Checks)
 	}
-	expect(t, r, "harbor", Missing, "HARBOR_ROBOT_PASSWORD")
+	expect(t, r, "harbor", Missing, "HARBOR_ADMIN_PASSWORD")
 }
 
 func TestASecretThatNobodyNeedsNowIsNoFault(t *testing.T) {

@@ -45,6 +45,7 @@ func (x *Platform) openActions(p *profile.Profile, o Options) error {
 		}
 	}
 	x.HarborAdmin = x.Harbor.Admin(writer, x.Mask.Add)
+	x.HarborAdmin.ReadOnly = o.ReadOnly
 	base, err := url.Parse(c.URL)
 	if err != nil {
 		return err

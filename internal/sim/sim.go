@@ -4,6 +4,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,10 +61,11 @@ const (
 // Options are the settings of [Start]; the zero value is the documented scenario, kept nowhere.
 type Options struct {
 	Scenario string
-	Faults   string // as faults.Parse reads them
-	Reset    bool   // forget what was kept
-	Dir      string // where the state is kept; empty for nowhere
-	Still    bool   // the clock stands still, so that what is seen does not depend on how long looking takes
+	Faults   string        // as faults.Parse reads them
+	Reset    bool          // forget what was kept
+	Dir      string        // where the state is kept; empty for nowhere
+	Tick     time.Duration // between two looks of the simulated controllers; 0 for a second
+	Still    bool          // the clock stands still, so that what is seen does not depend on how long looking takes
 }
 
 // Sim is a running simulated platform. Its methods may be called by several goroutines.
@@ -94,6 +96,7 @@ type Sim struct {
 	still     bool
 	stop      context.CancelFunc
 	ended     <-chan struct{} // closed by stop
+	every     time.Duration
 	ticking   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -112,7 +115,7 @@ func Start(ctx context.Context, o Options) (*Sim, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sim{scenario: o.Scenario, dir: o.Dir, base: Epoch, started: time.Now(), still: o.Still, accounts: harbor.DemoAccounts(), tokens: cloudflare.DemoCredentials()}
+	s := &Sim{scenario: o.Scenario, dir: o.Dir, base: Epoch, started: time.Now(), still: o.Still, every: cmp.Or(o.Tick, time.Second), accounts: harbor.DemoAccounts(), tokens: cloudflare.DemoCredentials()}
 	s.checkout = &folder{}
 	if err := s.populate(o.Reset); err != nil {
 		return nil, err
@@ -236,7 +239,7 @@ func (s *Sim) listen() error {
 
 // tick lets the simulated controllers work until ctx ends.
 func (s *Sim) tick(ctx context.Context) {
-	ticker := time.NewTicker(time.Second)
+	ticker := time.NewTicker(s.every)
 	defer ticker.Stop()
 	for {
 		select {

@@ -21,6 +21,15 @@ type CredentialsParams struct {
 // projectName is what Harbor takes for the name of a project.
 var projectName = regexp.MustCompile(`^[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 
+// Connections implements [probes.Connecting]: a credential that is kept in the cluster is read there.
+func (p *CredentialsParams) Connections() []string {
+	all := []string{Connection}
+	if p.Credential.Username.Secret != "" || p.Credential.Password.Secret != "" {
+		all = append(all, "kubernetes")
+	}
+	return all
+}
+
 // Validate reports a missing project or credential.
 func (p CredentialsParams) Validate() error {
 	if !projectName.MatchString(p.Project) {
