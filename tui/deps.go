@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/theme"
 )
@@ -24,6 +25,7 @@ type Deps struct {
 	Notices <-chan Notice        // may be nil
 	Copy    func(string) tea.Cmd // puts text on the clipboard; nil for OSC 52, which works through SSH and tmux
 	Demo    *DemoControls        // nil outside the demo
+	Actions actions.Engine       // what can be done to the platform; nil for nothing
 }
 
 // Feed is a reader's view of a poller; [probes.Feed] is one.

@@ -57,6 +57,12 @@ func (m *Model) detailTitle() []span {
 	if m.focus == focusReport {
 		return []span{in(th.Heading, "Report"), in(th.Muted, "  as `gonogo report` would write it now")}
 	}
+	if m.focus == focusAction {
+		return m.actionTitle()
+	}
+	if m.focus == focusRuns {
+		return m.runsTitle()
+	}
 	if m.right == focusNext {
 		return []span{in(th.Heading, "Next, best first")}
 	}
@@ -306,7 +312,15 @@ func (m *Model) remedyLines(i *probes.Item, w int) []string {
 		return nil
 	}
 	th := m.theme
-	return append([]string{th.Heading.Render("What to do")}, wrapped(th.Text, probes.Clean(i.Spec.Remedy, 1200), "", w)...)
+	out := append([]string{th.Heading.Render("What to do")}, wrapped(th.Text, probes.Clean(i.Spec.Remedy, 1200), "", w)...)
+	if o, ok := m.offerOf(i.Spec.Action); ok && planable(o) {
+		hint := in(th.Accent, "a")
+		if o.Key != "" {
+			hint.text = o.Key
+		}
+		out = append(out, line(th, w, []span{hint, in(th.Text, " "+probes.Clean(o.Title, 60)), in(th.Muted, ": gonogo can do this; it shows a plan first")}, nil, nil))
+	}
+	return out
 }
 
 // stripLines draw the last statuses of the check, oldest first.

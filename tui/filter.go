@@ -70,6 +70,12 @@ func (m *Model) typing() *filterInput {
 	case m.overlay != noOverlay || m.d.Mode.Wall:
 	case m.focus == focusHistory && m.hist.filter.typing:
 		return &m.hist.filter
+	case m.focus == focusRuns && m.runs.filter.typing:
+		return &m.runs.filter
+	case m.focus == focusAction && m.action.stage == stageForm && m.action.text.typing:
+		return &m.action.text
+	case m.focus == focusAction && m.action.stage == stagePlan && m.action.typed.typing:
+		return &m.action.typed
 	case m.tree.filter.typing:
 		return &m.tree.filter
 	}

@@ -81,6 +81,9 @@ func (m *Model) boardView() []string {
 	}
 	put(l.rule.Max.Y, m.panesView(l))
 	put(l.notices.Min.Y, m.noticesView(l.notices.Dy()))
+	if !l.strip.Empty() {
+		put(l.strip.Min.Y, []string{m.runStrip(m.w)})
+	}
 	put(l.footer.Min.Y, []string{m.footerView(m.w)})
 	return lines
 }
@@ -92,6 +95,11 @@ func (m *Model) panesView(l layout) []string {
 		return m.historyView(l.detail.Dx(), l.detail.Dy())
 	case focusReport:
 		return m.reportView(l.detail.Dx(), l.detail.Dy())
+	case focusAction:
+		return inset(m.action.scroll.view(m.theme, l.detail.Dx()-2, l.detail.Dy()), l.detail.Dx(), l.detail.Dy())
+	case focusRuns:
+		return m.runsView(l.detail.Dx(), l.detail.Dy())
+	case focusList, focusDetail, focusNext:
 	}
 	if !l.wide {
 		if l.list.Empty() {
@@ -116,6 +124,15 @@ func (m *Model) panesView(l layout) []string {
 		out[i] = left[i] + divider + right[i]
 	}
 	return out
+}
+
+// inset draws lines a cell from the left edge.
+func inset(lines []string, w, h int) []string {
+	out := make([]string, len(lines))
+	for i := range lines {
+		out[i] = " " + lines[i]
+	}
+	return block(out, w, h)
 }
 
 // paneView draws the pane beside the checklist, or instead of it.

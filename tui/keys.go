@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"strings"
+
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
@@ -15,6 +17,7 @@ type keyMap struct {
 	filter, sort, foldAll                  key.Binding
 	refresh, refreshAll, copy, next, theme key.Binding
 	history, zoom, report                  key.Binding
+	actions, runs                          key.Binding
 	demo, help, quit, interrupt, suspend   key.Binding
 }
 
@@ -43,6 +46,8 @@ func newKeyMap() keyMap {
 		next:       bind("n", "next", "n"),
 		history:    bind("H", "history", "H"),
 		report:     bind("p", "report", "p"),
+		actions:    bind("a", "actions", "a"),
+		runs:       bind("L", "runs", "L"),
 		zoom:       bind("z", "zoom", "z"),
 		theme:      bind("t", "theme", "t"),
 		demo:       bind("d", "demo switches", "d"),
@@ -56,7 +61,7 @@ func newKeyMap() keyMap {
 // bindings are the keys that do something here and now, the most useful first.
 func (m *Model) bindings() []key.Binding {
 	k := m.keys
-	if m.typing() != nil {
+	if m.typing() != nil && m.focus != focusAction {
 		return []key.Binding{described(k.open, "enter", "keep"), described(k.back, "esc", "clear"), described(k.up, "↑↓", "move")}
 	}
 	if m.overlay != noOverlay {
@@ -72,8 +77,14 @@ func (m *Model) bindings() []key.Binding {
 	if !m.have || m.layout.tiny {
 		return []key.Binding{k.theme, k.quit}
 	}
-	if m.focus == focusHistory {
+	switch m.focus {
+	case focusHistory:
 		return m.historyBindings()
+	case focusAction:
+		return m.actionBindings()
+	case focusRuns:
+		return m.runsBindings()
+	case focusList, focusDetail, focusNext, focusReport:
 	}
 	if m.focus == focusReport {
 		return m.reportBindings()
@@ -94,6 +105,14 @@ func (m *Model) bindings() []key.Binding {
 		all = append(all, k.copy)
 	}
 	all = append(all, k.next)
+	if m.d.Actions != nil {
+		if item != nil {
+			if o, ok := m.offerOf(item.Spec.Action); ok && planable(o) && o.Key != "" {
+				all = append(all, key.NewBinding(key.WithKeys(o.Key), key.WithHelp(o.Key, probes.Clean(strings.ToLower(o.Title), 30))))
+			}
+		}
+		all = append(all, k.actions, k.runs)
+	}
 	if m.d.History != nil {
 		all = append(all, k.history)
 	}
@@ -138,6 +157,10 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 		m.pressFilter(k)
 	case m.focus == focusHistory && m.hist.filter.typing:
 		m.pressHistoryFilter(k)
+	case m.focus == focusRuns && m.runs.filter.typing:
+		m.pressRunFilter(k)
+	case m.typing() != nil || m.focus == focusAction && m.action.stage == stageForm:
+		return m.pressAction(k)
 	case key.Matches(k, m.keys.quit):
 		return tea.Quit
 	case key.Matches(k, m.keys.theme):
@@ -153,6 +176,10 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 		return m.readSwitches()
 	case m.focus == focusReport:
 		return m.pressReport(k)
+	case m.focus == focusAction:
+		return m.pressAction(k)
+	case m.focus == focusRuns:
+		return m.pressRuns(k)
 	case m.focus == focusHistory:
 		if m.pressHistory(k) {
 			return nil
@@ -287,6 +314,10 @@ func (m *Model) pressBoard(k tea.KeyPressMsg) tea.Cmd {
 		return m.openHistory()
 	case key.Matches(k, m.keys.report) && m.d.Report != nil:
 		return m.openReport()
+	case m.d.Actions != nil && key.Matches(k, m.keys.actions):
+		return m.openActions()
+	case m.d.Actions != nil && key.Matches(k, m.keys.runs):
+		return m.openRuns()
 	case m.focus.page(): // the keys below are about the selected check, which is not on screen
 	case key.Matches(k, m.keys.refresh):
 		return m.refreshSelected()
@@ -294,6 +325,10 @@ func (m *Model) pressBoard(k tea.KeyPressMsg) tea.Cmd {
 		return tea.Batch(m.refresh(), m.say("asking every check again"))
 	case key.Matches(k, m.keys.copy):
 		return m.copyCommand()
+	default:
+		if o, ok := m.offerByKey(k); ok && m.d.Actions != nil && planable(o) {
+			return m.choose(o)
+		}
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ type layoutInput struct {
 	next    int  // lines that the list of next steps would like, below the detail
 	plain   bool // whether the percent is not drawn in large digits, whatever the room
 	list    bool // whether the focus is on the list, where only one pane fits
+	strip   bool // whether there is a line about runs
 	page    bool // whether one pane takes the place of all, whatever the room
 }
 
@@ -35,6 +36,7 @@ type layout struct {
 	detail  image.Rectangle // detail, or what is next in full
 	next    image.Rectangle // what is next in short, its titled line included
 	notices image.Rectangle
+	strip   image.Rectangle // the runs, in a line
 	footer  image.Rectangle
 	digits  bool // the percent in large digits
 	counts  bool // the counts as a line of the summary instead of in the list's title
@@ -71,6 +73,9 @@ func newLayout(in layoutInput) layout {
 
 	l.title = take(1)
 	l.footer = give(1)
+	if in.strip {
+		l.strip = give(1)
+	}
 	l.notices = give(min(in.notices, max(1, in.h/10)))
 	if l.digits {
 		top++

@@ -63,6 +63,10 @@ func (m *Model) wheel(at tea.Mouse) {
 		m.hist.scroll.scroll(n, m.historyRoom())
 	case m.focus == focusReport:
 		m.report.scroll.scroll(n, l.detail.Dy())
+	case m.focus == focusAction:
+		m.action.scroll.scroll(n, l.detail.Dy())
+	case m.focus == focusRuns:
+		m.wheelRuns(n)
 	case p.In(l.list):
 		m.tree.wheel(n, l.list.Dy())
 	case p.In(l.detail):

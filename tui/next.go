@@ -40,6 +40,9 @@ func (m *Model) nextHeight() int {
 func (m *Model) stepLine(n int, s *probes.Step, w int) string {
 	th := m.theme
 	left := []span{in(th.Accent, fmt.Sprintf("%d ", n+1)), in(th.Text, probes.Clean(s.Title, 100))}
+	if o, ok := m.offerOf(s.Action); ok && planable(o) && o.Key != "" {
+		left = append(left, in(th.Text, "  "), in(th.Accent, o.Key))
+	}
 	var right []span
 	if len(s.Gates) > 0 {
 		right = append(right, in(th.Text, plural(len(s.Gates), "gate", "gates")+"  "))

@@ -97,6 +97,8 @@ func longHelp(b key.Binding, k keyMap) string {
 		{k.copy, "copy the command that asks by hand; again: the next one"},
 		{k.history, "the score over time, and every change of a check"},
 		{k.report, "the status report as it would be written now"},
+		{k.actions, "what gonogo can do to the platform; every action shows a plan first"},
+		{k.runs, "what is being done, and what was done, with its log"},
 		{k.zoom, "how far back: all, 30 days, 7 days, 24 hours, 1 hour"},
 		{k.next, "what to do next, and what is blocked"},
 		{k.pane, "give the keys to the other pane"},

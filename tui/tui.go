@@ -33,10 +33,12 @@ const (
 	focusNext
 	focusHistory
 	focusReport
+	focusAction
+	focusRuns
 )
 
 // page reports whether a pane takes the place of all others while it has the keys.
-func (f focus) page() bool { return f == focusHistory || f == focusReport }
+func (f focus) page() bool { return f >= focusHistory }
 
 type overlay uint8
 
@@ -72,6 +74,9 @@ type Model struct {
 	pane    scroller
 	hist    historyPage
 	report  reportPage
+	action  actionPage
+	runs    runsPage
+	ticking bool
 	overlay overlay
 	help    scroller
 
@@ -100,7 +105,7 @@ func New(ctx context.Context, d Deps) Model {
 
 // Init starts the streams: checklists, the clock, notices, history.
 func (m Model) Init() tea.Cmd {
-	cmds := []tea.Cmd{m.nextList(), m.clock(0), m.nextNotice(), m.readPast(), m.readSwitches()}
+	cmds := []tea.Cmd{m.nextList(), m.clock(0), m.nextNotice(), m.readPast(), m.readSwitches(), m.readOffers(), m.readRuns(0)}
 	if m.opts.Dark == nil && !m.opts.NoColor {
 		cmds = append(cmds, tea.RequestBackgroundColor)
 	}
@@ -133,6 +138,21 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.takeReport(msg)
 	case stripMsg:
 		m.takeStrip(msg)
+	case offersMsg:
+		m.action.offers = msg
+		m.action.sel = max(0, min(m.action.sel, len(msg)-1))
+	case planMsg:
+		m.takePlan(msg)
+	case startedMsg:
+		cmd = m.takeStarted(msg)
+	case runsMsg:
+		cmd = m.takeRuns(msg)
+	case eventsMsg:
+		cmd = m.takeEvents(msg)
+	case tickMsg:
+		cmd = m.takeTick(msg)
+	case toldMsg:
+		cmd = tea.Batch(m.say(msg.text), m.readRuns(0))
 	case switchesMsg:
 		m.takeSwitches(msg)
 	case toastEndMsg:
@@ -261,7 +281,7 @@ func (m *Model) reflow() {
 	}
 	m.layout = newLayout(layoutInput{
 		w: m.w, h: m.h, plain: plain, reasons: m.reasonCount(inner), notices: len(m.notices), list: m.focus == focusList,
-		next: m.nextHeightNow(), page: m.focus.page(),
+		next: m.nextHeightNow(), page: m.focus.page(), strip: m.stripped() && m.focus != focusRuns,
 	})
 	sel := m.tree.sel
 	m.tree.settle(&m.board, before, m.layout.list.Dy())
@@ -275,6 +295,10 @@ func (m *Model) reflow() {
 		m.layHistory(pane.Dx(), pane.Dy())
 	} else if m.focus == focusReport {
 		m.layReport(pane.Dx(), pane.Dy())
+	} else if m.focus == focusAction {
+		m.action.scroll.set(m.actionLines(pane.Dx()-2), pane.Dy())
+	} else if m.focus == focusRuns {
+		return
 	} else if !pane.Empty() {
 		m.pane.set(m.paneLines(pane.Dx()-m.paneInset()), pane.Dy())
 	}

@@ -14,6 +14,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 
+	"github.com/254carbon/gonogo/actions"
 	acts "github.com/254carbon/gonogo/actions/all"
 	"github.com/254carbon/gonogo/internal/platform"
 	"github.com/254carbon/gonogo/internal/profile"
@@ -76,7 +77,7 @@ func (s *session) show(ctx context.Context) error {
 
 	model := tui.New(ctx, tui.Deps{
 		Feed: feed, Refresh: poller.Refresh, Now: s.now, History: s.pastOf(poller), Report: s.preview(poller), Theme: s.themeOptions(), Mode: s.mode(),
-		Notices: notices.out, Demo: s.demoControls(poller),
+		Notices: notices.out, Demo: s.demoControls(poller), Actions: s.boardEngine(),
 	})
 	program := tea.NewProgram(model, s.programOptions(ctx)...)
 	crash := &crashes{kill: program.Kill}
@@ -89,6 +90,14 @@ func (s *session) show(ctx context.Context) error {
 	cancel()
 	work.Wait() // the recorder must not be closed under the poller
 	return crash.or(ended(err))
+}
+
+// boardEngine is what plans and runs actions; a wall has none.
+func (s *session) boardEngine() actions.Engine {
+	if s.opts.wall {
+		return nil
+	}
+	return s.engine(nil) // the board measures all the time, and a run in a process of its own by itself
 }
 
 // logResult writes what could not be asked to the log, with the stack if a probe crashed.
