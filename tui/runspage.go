@@ -207,7 +207,7 @@ func (m *Model) runTime(v *runView) string {
 
 // runRate says how fast bytes come and how long they will take, by what came since the first step began.
 func (m *Model) runRate(v *runView, t actions.Tally) string {
-	if !v.info.Alive || t.Work.Bytes <= 0 {
+	if !v.info.Alive || t.Work.Bytes <= 0 || t.Work.Bytes >= t.Total.Bytes {
 		return ""
 	}
 	took := m.now.Sub(v.state.Started).Seconds()

@@ -133,9 +133,9 @@ func (s *Sim) pull(namespace, image string, pullSecrets []string) string {
 	}
 	switch {
 	case !allowed && s.scenario == Documented: // what is ready needs no secrets: its nodes have been given them
-		return `failed to pull and unpack image "` + image + `": failed to authorize: 401 Unauthorized`
+		return world.PullTrouble + ` "` + image + `": failed to authorize: 401 Unauthorized`
 	case !there:
-		return `failed to pull and unpack image "` + image + `": not found`
+		return world.PullTrouble + ` "` + image + `": not found`
 	}
 	return ""
 }

@@ -1,9 +1,15 @@
 package world
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // kubelets play what happens on the nodes to pods that nobody placed, and to those that wait for their image.
 func (c *controllers) kubelets() error {
+	if c.pull == nil {
+		return nil
+	}
 	all, err := c.all(pods, "")
 	if err != nil {
 		return err
@@ -27,11 +33,11 @@ func (c *controllers) kubelets() error {
 	return nil
 }
 
-// waits reports whether a pod waits for its image.
+// waits reports whether a pod waits for its image, by what [Pull] said; what waits for another reason goes on to.
 func waits(p object) bool {
 	for _, item := range list(p, "status", "containerStatuses") {
 		m, _ := item.(object)
-		if text(m, "state", "waiting", "reason") == pullFailed {
+		if waiting, _ := look(m, "state", "waiting").(object); text(waiting, "reason") == pullFailed && strings.HasPrefix(text(waiting, "message"), PullTrouble) {
 			return true
 		}
 	}
@@ -39,6 +45,9 @@ func waits(p object) bool {
 }
 
 const pullFailed = "ImagePullBackOff"
+
+// PullTrouble is how what a [Pull] says begins.
+const PullTrouble = "failed to pull and unpack image"
 
 // cannotPull says why an image of a pod cannot be had, or nothing.
 func (c *controllers) cannotPull(namespace string, spec object) string {
