@@ -10,17 +10,19 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/exp/golden"
 
+	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/theme"
 )
 
 // scene is a state of the board worth looking at.
 type scene struct {
-	name string
-	deps Deps
-	list func() probes.Checklist
-	keys []string
-	more []tea.Msg
+	name   string
+	deps   Deps
+	list   func() probes.Checklist
+	keys   []string
+	before []tea.Msg // the keys
+	more   []tea.Msg
 }
 
 func scenes() []scene {
@@ -31,6 +33,9 @@ func scenes() []scene {
 		change(&d)
 		return d
 	}
+	acts := with(func(d *Deps) { d.Mode.ReadOnly, d.Actions = false, &fakeEngine{offers: someOffers()} })
+	offered := []tea.Msg{offersMsg(someOffers())}
+	ran := []tea.Msg{offered[0], runsMsg{all: []actions.RunInfo{someRun(someEvents(), true, actions.Running)}}}
 	wall := with(func(d *Deps) { d.Mode.Wall = true })
 	inDemo := with(func(d *Deps) { d.Mode, d.Demo = demo, switches(nil) })
 	return []scene{
@@ -51,6 +56,12 @@ func scenes() []scene {
 		{name: "starting", deps: plain, list: func() probes.Checklist { return checklist(nil) }},
 		{name: "go", deps: plain, list: ready},
 		{name: "ascii", deps: with(func(d *Deps) { d.Theme.ASCII = true }), list: halfBlind},
+		{name: "actions", deps: acts, list: documented, keys: []string{"a"}, before: offered},
+		{name: "action-form", deps: acts, list: documented, keys: []string{"m"}, before: offered},
+		{name: "action-plan", deps: acts, list: documented, keys: []string{"m", "enter"}, before: offered, more: []tea.Msg{planMsg{asked: 1, plan: somePlan(actions.Updates)}}},
+		{name: "action-typed", deps: acts, list: documented, keys: []string{"m", "enter"}, before: offered, more: []tea.Msg{planMsg{asked: 1, plan: somePlan(actions.Deletes)}}},
+		{name: "runs", deps: acts, list: documented, keys: []string{"L"}, before: ran, more: []tea.Msg{followed(someEvents())}},
+		{name: "runs-strip", deps: acts, list: documented, before: ran, more: []tea.Msg{followed(someEvents())}},
 		{name: "wall", deps: wall, list: documented},
 		{name: "wall-drift", deps: wall, list: drifted},
 		{name: "wall-go", deps: wall, list: ready},
@@ -66,6 +77,11 @@ func someSwitches() []Switch {
 	}
 }
 
+// followed are the events of the run of someRun.
+func followed(events []actions.Event) eventsMsg {
+	return eventsMsg{id: "mirror-12", f: &fakeFollower{}, events: events}
+}
+
 // recorded is what is read for the history page.
 func recorded() historyMsg {
 	scores, _ := record{}.Scores(nil, historyScores) //nolint:staticcheck // it asks nobody
@@ -74,7 +90,7 @@ func recorded() historyMsg {
 }
 
 func (s scene) at(tb testing.TB, w, h int) Model {
-	m := board(tb, s.deps, s.list(), w, h)
+	m := send(board(tb, s.deps, s.list(), w, h), s.before...)
 	for _, k := range s.keys {
 		m = send(m, press(k))
 	}
