@@ -445,6 +445,7 @@ func (m *Model) menuLines(w int) []string {
 
 func (m *Model) formLines(w int) []string {
 	th, a := m.theme, &m.action
+	room := min(32, max(10, w/2-6))
 	var out []string
 	for n, in1 := range a.offer.Inputs {
 		var as look
@@ -468,7 +469,7 @@ func (m *Model) formLines(w int) []string {
 				shown = append(shown, in(style, text))
 			}
 		}
-		left := append([]span{in(th.Accent, mark), in(th.Text, fmt.Sprintf("%-32s ", probes.Clean(in1.Title, 32)))}, shown...)
+		left := append([]span{in(th.Accent, mark), in(th.Text, fmt.Sprintf("%-*s ", room, probes.Clean(in1.Title, room)))}, shown...)
 		out = append(out, line(th, w, left, nil, as))
 		if n == a.field && in1.About != "" {
 			out = append(out, wrapped(th.Muted, probes.Clean(in1.About, 300), "    ", w)...)

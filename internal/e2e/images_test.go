@@ -93,7 +93,7 @@ func images(t *testing.T, origin, registry string, stop func()) {
 	d.want(t, "mirrored", "fail", "3 of 3 images are not in", "trino, redis, postgres")
 
 	for i, key := range keys { // as a person does it with crane
-		mirror(t, fmt.Sprintf("%s/library/%s:1.%d", origin, key, i), fmt.Sprintf("%s/platform/%s:1.%d", registry, key, i))
+		mirrorByHand(t, fmt.Sprintf("%s/library/%s:1.%d", origin, key, i), fmt.Sprintf("%s/platform/%s:1.%d", registry, key, i))
 	}
 	d, _ = s.check(t)
 	d.want(t, "mirrored", "fail", "no digest is locked for 3 of 3", "gonogo profile lock")
@@ -116,7 +116,7 @@ func images(t *testing.T, origin, registry string, stop func()) {
 	if text, err := os.ReadFile(lock); err != nil || strings.Contains(string(text), moved) {
 		t.Errorf("the lock holds what was pushed afterwards (%v):\n%s", err, text)
 	}
-	mirror(t, origin+"/library/redis:1.1", registry+"/platform/redis:1.1")
+	mirrorByHand(t, origin+"/library/redis:1.1", registry+"/platform/redis:1.1")
 
 	gone, err := name.ParseReference(registry + "/platform/trino:1.0")
 	must(t, err)
@@ -140,8 +140,8 @@ func images(t *testing.T, origin, registry string, stop func()) {
 	}
 }
 
-// mirror copies an image with its digest kept.
-func mirror(t *testing.T, from, to string) {
+// mirrorByHand copies an image with its digest kept.
+func mirrorByHand(t *testing.T, from, to string) {
 	t.Helper()
 	source, err := name.ParseReference(from)
 	must(t, err)

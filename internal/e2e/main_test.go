@@ -30,6 +30,9 @@ const (
 	userNarrow        = "e2e-narrow"         // rights in single namespaces, given by its test
 	userWatchless     = "e2e-watchless"      // may get and list, not watch
 	userNodes         = "e2e-nodes"          // may read nodes and nothing else
+	userMirror        = "e2e-mirror"         // administrator
+	userRuns          = "e2e-runs"           // administrator
+	userRuns2         = "e2e-runs-2"         // administrator
 	userJudge         = "e2e-judge"          // the same, and rights on the evidence record, given by its test
 )
 
@@ -43,6 +46,9 @@ func users() []labtest.User {
 		{Name: userCheck, Groups: administrators},
 		{Name: userCheckReadOnly, Groups: administrators},
 		{Name: userBoardReadOnly, Groups: administrators},
+		{Name: userMirror, Groups: administrators},
+		{Name: userRuns, Groups: administrators},
+		{Name: userRuns2, Groups: administrators},
 		{Name: userNarrow},
 		{Name: userWatchless, Rules: everything("get", "list")},
 		{Name: userJudge, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list", "watch"}}}},
