@@ -75,6 +75,10 @@ bench-code: ## benchmarks of the code alone; compare two runs with benchstat
 bench-scale: lab-build build ## memory, CPU, first board and bytes per minute on 1,000 nodes and 10,000 pods
 	GONOGO_SCALE=1 $(GO) test -tags e2e -count=1 -timeout 30m -run '^TestScale' -v ./internal/e2e
 
+.PHONY: bench-mirror
+bench-mirror: lab-build ## copying images beside crane, regsync and skopeo, on the same registries in one run
+	GONOGO_BENCH_MIRROR=1 GONOGO_BENCH_TOOLS=$$(testdata/bench/tools.sh) $(GO) test -tags e2e -count=1 -timeout 60m -run '^TestBenchMirror$$' -v ./internal/e2e
+
 .PHONY: fuzz
 fuzz: ## fuzz everything that parses foreign bytes, FUZZTIME each
 	@$(GO) list ./... | while read -r pkg; do \

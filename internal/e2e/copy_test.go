@@ -54,7 +54,7 @@ func countBefore(t *testing.T, address string) *counted {
 	t.Helper()
 	c := &counted{}
 	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address})
-	behind.ErrorLog = log.New(io.Discard, "", 0)
+	behind.ErrorLog = quietLog()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
 		if r.Method == http.MethodHead {
@@ -72,6 +72,8 @@ func countBefore(t *testing.T, address string) *counted {
 	c.address = server.Listener.Addr().String()
 	return c
 }
+
+func quietLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
 type counting struct {
 	io.ReadCloser
