@@ -76,7 +76,7 @@ func Info() actions.KindInfo {
 		Key:   "m",
 		Params: func() any {
 			return &Params{
-				Robot: "mirror", Days: 365, PullSecret: "harbor-credentials", Quota: -1, Origins: []string{"docker.io"}, Parallel: 4, Rollout: 5 * time.Minute,
+				Robot: "mirror", Days: 365, PullSecret: "harbor-credentials", Quota: -1, Origins: []string{"docker.io"}, Parallel: 8, Rollout: 5 * time.Minute,
 				Canary: "default",
 				Protect: []string{
 					"kube-system", "kube-flannel", "calico-system", "tigera-operator", "cilium", "ingress-nginx", "cert-manager", "cloudflare-tunnel", "registry", "harbor",

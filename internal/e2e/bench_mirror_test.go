@@ -174,7 +174,7 @@ func (b bench) skopeo(ctx context.Context, prefix string) error {
 func benchCorpus(t *testing.T, registry string) []string {
 	t.Helper()
 	layer := func(n int64) v1.Layer {
-		l, err := random.Layer(n, types.OCILayer)
+		l, err := random.Layer(n, types.DockerLayer)
 		must(t, err)
 		return l
 	}

@@ -201,11 +201,11 @@ func fifty(t *testing.T, origin, target string) (jobs []mirror.Job, unique int64
 	return jobs, unique
 }
 
-// copyAll copies every image, four at a time, and returns the first error.
+// copyAll copies every image, as many at a time as the mirror does by default, and returns the first error.
 func copyAll(ctx context.Context, c *copier.Copier, jobs []mirror.Job) error {
 	var work sync.WaitGroup
 	var failed atomic.Pointer[error]
-	slots := make(chan struct{}, 4)
+	slots := make(chan struct{}, mirror.Info().Params().(*mirror.Params).Parallel)
 	for _, j := range jobs {
 		work.Go(func() {
 			slots <- struct{}{}

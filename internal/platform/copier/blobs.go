@@ -30,13 +30,16 @@ type flight struct {
 // blob brings a blob into a repository, if it is not there.
 func (c *Copier) blob(ctx context.Context, source, target place, d v1.Descriptor, r *counter) error {
 	digest := d.Digest.String()
-	has, err := target.has(ctx, digest, r)
-	if err != nil {
-		return fmt.Errorf("looking for %s in %s: %w", digest, target.repo, err)
-	}
-	if has {
-		r.Bytes(d.Size, 0)
-		return c.memory.know(target.host.registry.RegistryStr(), target.repo, digest)
+	who := c.memory.who(target.host.registry.RegistryStr(), digest)
+	if len(who) == 0 || slices.Contains(who, target.repo) { // else it is mounted, which asks as much
+		has, err := target.has(ctx, digest, r)
+		if err != nil {
+			return fmt.Errorf("looking for %s in %s: %w", digest, target.repo, err)
+		}
+		if has {
+			r.Bytes(d.Size, 0)
+			return c.memory.know(target.host.registry.RegistryStr(), target.repo, digest)
+		}
 	}
 	leave, err := c.board(ctx, target.host, digest)
 	if err != nil {

@@ -28,7 +28,7 @@ type Options struct {
 	Credential func(ctx context.Context, host string) (username, password string, err error)
 	// Plain says which registries are reached over HTTP without TLS besides those on loopback; may be nil.
 	Plain func(host string) bool
-	// PerHost is how many requests for or of a registry's layers are under way at once; 0 for 6.
+	// PerHost is how many requests for or of a registry's layers are under way at once; 0 for 8.
 	PerHost int
 	// PutLimit is the largest body of one upload; 0 for 64 MiB. Cloudflare refuses more than 100 MB.
 	PutLimit int64
@@ -62,7 +62,7 @@ func New(o Options) (*Copier, error) {
 		o.Credential = func(context.Context, string) (string, string, error) { return "", "", nil }
 	}
 	if o.PerHost <= 0 {
-		o.PerHost = 6
+		o.PerHost = 8
 	}
 	if o.PutLimit <= 0 {
 		o.PutLimit = 64 << 20

@@ -40,7 +40,8 @@ type host struct {
 	sessions map[string]http.RoundTripper // by scope
 
 	mu    sync.Mutex
-	until time.Time // before which nothing is sent
+	one   time.Time // until when a request that was refused waits
+	until time.Time // before which nothing is sent at all
 	why   string
 }
 
@@ -101,7 +102,10 @@ func (g gated) RoundTrip(r *http.Request) (*http.Response, error) {
 			return response, err
 		}
 		drain(response)
-		g.h.slow(response.StatusCode, response.Header)
+		pause, _ := g.h.slow(response.StatusCode, response.Header)
+		if err := g.h.c.o.Sleep(r.Context(), pause); err != nil {
+			return nil, err
+		}
 	}
 }
 
@@ -131,9 +135,10 @@ func (h *host) patience(ctx context.Context, r mirror.Reporter) error {
 	}
 }
 
-// slow notes that the registry wants patience, and for how long.
-func (h *host) slow(status int, header http.Header) {
-	pause := 5 * time.Second
+// slow notes that the registry wants patience, and returns for how long. One refusal holds up its own request; another one before that has
+// waited long enough holds up everything.
+func (h *host) slow(status int, header http.Header) (pause time.Duration, why string) {
+	pause = 5 * time.Second
 	text := strings.TrimSpace(header.Get("Retry-After"))
 	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
 		pause = time.Duration(seconds) * time.Second
@@ -143,9 +148,16 @@ func (h *host) slow(status int, header http.Header) {
 	pause = min(max(pause, 0), longest)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if until := h.c.o.Now().Add(pause); until.After(h.until) {
-		h.until, h.why = until, fmt.Sprintf("%s answers %d and asks for %s", h.registry.RegistryStr(), status, pause.Round(time.Second))
+	now := h.c.o.Now()
+	why = fmt.Sprintf("%s answers %d and asks for %s", h.registry.RegistryStr(), status, pause.Round(time.Second))
+	until := now.Add(pause)
+	if h.one.After(now) && until.After(h.until) {
+		h.until, h.why = until, why
 	}
+	if until.After(h.one) {
+		h.one = until
+	}
+	return pause, why
 }
 
 // ask is one request of a registry.
@@ -169,10 +181,15 @@ func (h *host) do(ctx context.Context, a ask, r mirror.Reporter) (*http.Response
 		response, err := h.send(ctx, a)
 		if err == nil && busy(response) {
 			drain(response)
-			h.slow(response.StatusCode, response.Header)
+			pause, why := h.slow(response.StatusCode, response.Header)
 			if waited++; waited > waits || a.spent != nil && a.spent() {
 				return nil, fmt.Errorf("%s keeps answering %d", h.registry.RegistryStr(), response.StatusCode)
 			}
+			r.Waiting(why, h.c.o.Now().Add(pause))
+			if err := h.c.o.Sleep(ctx, pause); err != nil {
+				return nil, err
+			}
+			r.Waiting("", time.Time{})
 			continue
 		}
 		if err == nil && response.StatusCode < 500 {
