@@ -126,6 +126,9 @@ func (m *Model) runsView(w, h int) []string {
 	if m.runs.top >= 0 {
 		right = []span{in(th.Accent, "f"), in(th.Muted, " follows ")}
 	}
+	if path := probes.Clean(v.info.Log, 300); spansWidth(label)+spansWidth(right)+cells(path)+12 <= w {
+		right = append([]span{in(th.Muted, "all of it: "+path+"  ")}, right...)
+	}
 	out = append(out, titled(th, w, label, right, true))
 	room := max(0, h-len(out))
 	lines := m.runLines(v, inner)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/actiontest"
 	"github.com/254carbon/gonogo/actions/script"
 	"github.com/254carbon/gonogo/probes"
 )
@@ -108,6 +109,16 @@ func TestAScriptRunsAsItIs(t *testing.T) {
 	if !slices.Equal(h.lines, want) {
 		t.Errorf("got %q, want %q", h.lines, want)
 	}
+}
+
+func TestTheContract(t *testing.T) {
+	actiontest.Suite(t, actiontest.Options{
+		New: func(t *testing.T) actions.Action {
+			a, _ := scripted(t, `echo "the secret has ${#SECRET} characters"`, func(p *script.Params) { p.Env = map[string]probes.SecretRef{"SECRET": {Env: "TOKEN"}} })
+			return a
+		},
+		Secrets: func() []string { return []string{"s3cr3t-c4n4ry"} }, Again: true,
+	})
 }
 
 func TestHowAScriptEnds(t *testing.T) {

@@ -25,7 +25,7 @@ var arrows = []struct {
 	{from: "probes", only: true, ours: []string{}, not: []string{"k8s.io", "charm.land", "github.com", "go.yaml.in"}, why: "the contract of checks is the standard library alone"},
 	{from: "probes", except: []string{"probes/all", "probes/probetest"}, not: []string{module + "/internal", module + "/tui", module + "/theme", module + "/actions", module + "/cmd"}, why: "a probe knows the contract and its own client's interface"},
 	{from: "actions", only: true, ours: []string{"probes"}, why: "the contract of actions may know that of checks"},
-	{from: "actions", except: []string{"actions/all"}, not: []string{module + "/internal", module + "/tui", module + "/theme", module + "/cmd"}, why: "an action knows the contract and its own client's interface"},
+	{from: "actions", except: []string{"actions/all", "actions/actiontest"}, not: []string{module + "/internal", module + "/tui", module + "/theme", module + "/cmd"}, why: "an action knows the contract and its own client's interface"},
 	{from: "theme", ours: []string{"probes"}, why: "colours know statuses at most"},
 	{from: "tui", ours: []string{"probes", "actions", "theme", "tui"}, not: []string{"net", "os/exec", "k8s.io", "charm.land/lipgloss/v2/compat"}, why: "the board sees contracts only"},
 	{from: "internal", except: []string{"internal/sshd"}, not: []string{"charm.land", module + "/tui", module + "/theme", module + "/cmd"}, why: "drawing belongs to the board"},

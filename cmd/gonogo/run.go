@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/charmbracelet/x/term"
@@ -23,6 +24,7 @@ const (
 	exitFailed    = 1
 	exitRefused   = 3
 	exitCancelled = 130
+	exitHungUp    = 129
 )
 
 const runLong = `Plans an action of the profile, shows the plan, asks, and carries it out in a
@@ -239,23 +241,39 @@ func (s *session) ask(ctx context.Context, p actions.Plan, deletes bool) (no boo
 	return true, exitError{code: exitCancelled, err: errors.New("nothing was changed")}
 }
 
-// watch shows a run until it ends. When ctx ends the run is cancelled, and shown to its end.
+// hungUp reports whether ctx ended because the terminal is gone, and nobody wanted anything to end.
+func hungUp(ctx context.Context) bool {
+	cause := context.Cause(ctx)
+	return cause != nil && strings.HasPrefix(cause.Error(), syscall.SIGHUP.String()+" ")
+}
+
+// watch shows a run until it ends. When ctx ends the run is cancelled, and shown to its end; but when the terminal is gone, a run in a process
+// of its own is left alone.
 func (s *session) watch(ctx context.Context, e *runs.Engine, id actions.RunID, p actions.Plan, output string) error {
 	_, live := terminal(s.opts.out)
 	w := report.NewRunWriter(s.opts.out, p, s.opts.style(), s.now().Location(), live && !dumb())
+	looking, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
 	stop := context.AfterFunc(ctx, func() {
+		if hungUp(ctx) && e.Detached() {
+			leave()
+			return
+		}
 		if err := e.Cancel(context.WithoutCancel(ctx), id); err != nil {
 			complain(s.opts.err, err)
 		}
 	})
 	defer stop()
-	info, err := e.Wait(context.WithoutCancel(ctx), id, func(event actions.Event) {
+	info, err := e.Wait(looking, id, func(event actions.Event) {
 		if output == "json" {
 			_ = report.WriteJSONLine(s.opts.out, event)
 			return
 		}
 		_ = w.Event(event)
 	})
+	if looking.Err() != nil {
+		return exitError{code: exitHungUp}
+	}
 	if err != nil {
 		return exitError{code: exitFailed, err: err}
 	}

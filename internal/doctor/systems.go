@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -91,6 +92,9 @@ func (e *examination) login(ctx context.Context, subject string, c profile.Crede
 	}
 	if err != nil {
 		f.Text, f.Do = err.Error(), "Put the user name and password where the profile says: "+c.Username.String()+" and "+c.Password.String()+"."
+		if !own && errors.Is(err, probes.ErrNoSecret) {
+			f.State, f.Text, f.Do = Note, err.Error()+"; without it actions name what is to be done by hand", ""
+		}
 		e.tell(f, own)
 		return
 	}

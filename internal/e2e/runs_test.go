@@ -56,6 +56,9 @@ func TestOneOperatorAtATime(t *testing.T) {
 	first, second := withScript(t, config, "do", "echo at work; sleep 300"), withScript(t, config, "do", "echo done")
 	b := first.start(t, 120, 36, "run", "do", "--yes")
 	b.await(t, "the run", 30*time.Second, func(string) bool { return strings.Contains(b.text(), "at work") })
+	if end := b.signal(t, syscall.SIGHUP); end.ExitCode() != 129 { // its terminal is gone, and nobody wanted the run to end
+		t.Errorf("a hang-up ends gonogo run with %v", end)
+	}
 	o := second.run(t, "run", "do", "--yes")
 	if o.code != 3 || !strings.Contains(o.stderr, "(do-1) does this already, since ") {
 		t.Errorf("exit code %d\n%s\n%s", o.code, o.stdout, o.stderr)
