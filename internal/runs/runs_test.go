@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -38,7 +39,19 @@ func TestMain(m *testing.M) {
 		fmt.Println(info.Outcome)
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(patient{m})
+}
+
+// spawned are the processes that tests started.
+var spawned sync.WaitGroup
+
+// patient runs the tests and waits for the processes that they started.
+type patient struct{ *testing.M }
+
+func (p patient) Run() int {
+	code := p.M.Run()
+	spawned.Wait()
+	return code
 }
 
 // errands is an action whose steps write a line each into a file: what was done, as often as it was.
@@ -149,7 +162,7 @@ func config(state string) runs.Config {
 				return nil, err
 			}
 			ended := make(chan error, 1)
-			go func() { ended <- c.Wait() }()
+			spawned.Go(func() { ended <- c.Wait() })
 			return ended, nil
 		},
 	}
