@@ -262,6 +262,13 @@ func (e *Engine) Follow(_ context.Context, id actions.RunID) (actions.Follower, 
 // Resume implements [actions.Engine].
 func (e *Engine) Resume(ctx context.Context, id actions.RunID, answers map[string]actions.Answer, typed string) error {
 	info, err := e.Store.Info(id)
+	for range 10 { // a process that this one starts just now holds on to every lock of it for a moment
+		if err != nil || !info.Alive {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+		info, err = e.Store.Info(id)
+	}
 	if err != nil {
 		return err
 	}
