@@ -32,7 +32,10 @@ func (p *planner) canary(todo []Rewrite, needs map[string][]string) (cleanup act
 	var needed []string
 	for _, r := range todo {
 		for _, c := range r.Changes {
-			copied, _ := p.copied(c.From)
+			copied, ok := p.copied(c.From)
+			if !ok {
+				continue
+			}
 			if n := p.sizes[copied.Key]; size < 0 || n < size || n == size && c.To < best {
 				best, size = c.To, n
 				needed = nil
@@ -128,7 +131,7 @@ func takesPods(n *unstructured.Unstructured) bool {
 
 // canaryPod is a pod that is put on a node to have it pull an image.
 func (d *doer) canaryPod(node string, t tryPull) *unstructured.Unstructured {
-	name := "gonogo-pull-" + strings.ToLower(strings.ReplaceAll(node, "_", "-"))
+	name := "gonogo-pull-" + d.run + "-" + strings.ToLower(strings.ReplaceAll(node, "_", "-"))
 	if len(name) > 200 {
 		name = name[:200]
 	}

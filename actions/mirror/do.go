@@ -2,6 +2,8 @@ package mirror
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +23,7 @@ type doer struct {
 	work   work
 	in     actions.Inputs
 	copier Copier
+	run    string // what tells the pods of this run from those that another has left
 
 	mu   sync.Mutex
 	auth []string // the credential of the robot, once it was read
@@ -28,7 +31,8 @@ type doer struct {
 
 // Open implements [actions.Action].
 func (a action) Open(_ context.Context, p actions.Plan, folder string) (actions.Doer, error) {
-	d := &doer{action: a, in: p.Inputs}
+	sum := sha256.Sum256([]byte(folder))
+	d := &doer{action: a, in: p.Inputs, run: hex.EncodeToString(sum[:4])}
 	if err := json.Unmarshal(p.Data, &d.work); err != nil {
 		return nil, fmt.Errorf("reading the plan: %w", err)
 	}

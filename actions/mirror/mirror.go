@@ -80,7 +80,7 @@ func Info() actions.KindInfo {
 				Canary: "default",
 				Protect: []string{
 					"kube-system", "kube-flannel", "calico-system", "tigera-operator", "cilium", "ingress-nginx", "cert-manager", "cloudflare-tunnel", "registry", "harbor",
-					"local-path-storage", "longhorn-system", "rook-ceph", "velero",
+					"local-path-storage", "local-storage", "storage", "openebs", "longhorn-system", "rook-ceph", "velero", "istio-system", "kyverno",
 				},
 			}
 		},

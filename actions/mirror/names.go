@@ -15,6 +15,7 @@ type Copy struct {
 	Digest string `json:"digest"` // locked
 	Name   string `json:"name"`   // repository within the project
 	Tag    string `json:"tag"`
+	Exact  bool   `json:"exact,omitempty"` // only for who names this very digest
 }
 
 // Images that the profile lists have the name that it gives them. Of every other image the name says where it comes from:
@@ -23,7 +24,7 @@ type Copy struct {
 //
 // Host and repository are written in full (docker.io/library/redis), so that two images never share a name and a name leads back to its
 // image: [Original] does. A port's colon becomes two underscores, which no host has. An image that is used by its digest alone gets a tag all
-// the same, sha256-<digest>, because a registry's clean-up removes what no tag names.
+// the same, digest-sha256-<digest>, because a registry's clean-up removes what no tag names.
 func nameOf(reference string) (repository, tag, digest string, err error) {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
@@ -47,9 +48,20 @@ func tagOf(reference, digest string) string {
 		return before[colon+1:]
 	}
 	if digest != "" {
-		return strings.Replace(digest, ":", "-", 1)
+		return digestTag(digest)
 	}
 	return "latest"
+}
+
+// byDigestOnly is how a tag begins that is made of a digest. Signatures have tags that begin with sha256- itself.
+const byDigestOnly = "digest-sha256-"
+
+func digestTag(digest string) string { return "digest-" + strings.Replace(digest, ":", "-", 1) }
+
+// digestOf is the digest that a reference names, if it names one.
+func digestOf(reference string) string {
+	_, digest, _ := strings.Cut(reference, "@")
+	return digest
 }
 
 // Original is the image that a name within the project was made from, as host/repository:tag or, for a tag made of a digest,
@@ -63,7 +75,7 @@ func Original(repository, tag string) (string, bool) {
 	if !strings.ContainsAny(host, ".:") && host != "localhost" {
 		return "", false // it has a name that the profile gave it
 	}
-	if digest, ok := strings.CutPrefix(tag, "sha256-"); ok && len(digest) == 64 {
+	if digest, ok := strings.CutPrefix(tag, byDigestOnly); ok && len(digest) == 64 {
 		return host + "/" + rest + "@sha256:" + digest, true
 	}
 	return host + "/" + rest + ":" + tag, true
@@ -76,7 +88,7 @@ func full(reference string) string {
 		return reference
 	}
 	text := repository + ":" + tag
-	if digest != "" && strings.HasPrefix(tag, "sha256-") {
+	if digest != "" && strings.HasPrefix(tag, byDigestOnly) {
 		text = repository + "@" + digest
 	}
 	return text

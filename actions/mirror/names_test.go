@@ -16,7 +16,7 @@ func TestNames(t *testing.T) {
 		"redis:7.2":                          {"docker.io/library/redis", "7.2", "docker.io/library/redis:7.2"},
 		"docker.io/library/redis:7.2":        {"docker.io/library/redis", "7.2", "docker.io/library/redis:7.2"},
 		"index.docker.io/grafana/grafana:1":  {"docker.io/grafana/grafana", "1", "docker.io/grafana/grafana:1"},
-		"quay.io/a/b@" + someDigest:          {"quay.io/a/b", strings.Replace(someDigest, ":", "-", 1), "quay.io/a/b@" + someDigest},
+		"quay.io/a/b@" + someDigest:          {"quay.io/a/b", digestTag(someDigest), "quay.io/a/b@" + someDigest},
 		"quay.io/a/b:v1@" + someDigest:       {"quay.io/a/b", "v1", "quay.io/a/b:v1"},
 		"localhost:5000/x/y:z":               {"localhost__5000/x/y", "z", "localhost:5000/x/y:z"},
 		"registry.example:8443/deep/er/x:1.": {"", "", ""},
@@ -61,7 +61,7 @@ func FuzzNames(f *testing.F) {
 		if there.Context().Name() != ref.Context().Name() {
 			t.Errorf("%q leads back to %q", reference, back)
 		}
-		if digest != "" && strings.HasPrefix(tag, "sha256-") && !strings.HasSuffix(back, digest) && tagOf(reference, "") == "latest" {
+		if digest != "" && strings.HasPrefix(tag, byDigestOnly) && !strings.HasSuffix(back, digest) && tagOf(reference, "") == "latest" {
 			t.Errorf("%q leads back to %q", reference, back)
 		}
 	})

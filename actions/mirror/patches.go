@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -31,18 +30,20 @@ func (p *planner) patches(todo []Rewrite) error {
 	}
 	kustomization := map[string]any{"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
 	images := map[string]map[string]any{}
+	ambiguous := map[string]bool{} // one repository of which two copies have names of their own: a kustomization cannot tell its tags apart
 	for _, r := range todo {
 		for _, c := range r.Changes {
-			from, _, _ := strings.Cut(c.From, "@")
-			name, tag := split(from)
-			to, digest, _ := strings.Cut(c.To, "@")
-			newName, newTag := split(to)
-			entry := map[string]any{"name": name, "newName": newName, "newTag": cmp.Or(newTag, tag)}
-			if digest != "" {
-				delete(entry, "newTag")
-				entry["digest"] = digest
+			if c.From == c.To {
+				continue
 			}
-			images[name] = entry
+			from, _, _ := strings.Cut(c.From, "@")
+			name, _ := split(from)
+			to, _, _ := strings.Cut(c.To, "@")
+			newName, _ := split(to)
+			if known := images[name]; known != nil && known["newName"] != newName {
+				ambiguous[name] = true
+			}
+			images[name] = map[string]any{"name": name, "newName": newName} // tags and digests stay as they are
 		}
 		text, err := yaml.Marshal(r.object(p.PullSecret, func(c Change) string { return c.To }).Object)
 		if err != nil {
@@ -52,7 +53,13 @@ func (p *planner) patches(todo []Rewrite) error {
 	}
 	var list []any
 	for _, name := range slices.Sorted(maps.Keys(images)) {
-		list = append(list, images[name])
+		if !ambiguous[name] {
+			list = append(list, images[name])
+		}
+	}
+	if len(ambiguous) > 0 {
+		p.note("The kustomization leaves out what has several copies, whose tags it cannot tell apart; the patch of each workload has it: %s",
+			strings.Join(slices.Sorted(maps.Keys(ambiguous)), ", "))
 	}
 	kustomization["images"] = list
 	text, err := yaml.Marshal(kustomization)

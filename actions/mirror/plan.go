@@ -34,6 +34,7 @@ type planner struct {
 	there  map[string]bool // keys of copies that need no copying
 	sizes  map[string]int64
 	base   []string // steps that a copy needs
+	argo   argo
 }
 
 // Plan implements [actions.Action].
@@ -137,7 +138,11 @@ func (p *planner) collect(all []Workload, running map[string]string) error {
 	spared := map[string]string{}
 	for _, image := range slices.Sorted(maps.Keys(used)) {
 		host := hostOf(image)
-		if seen[full(image)] || host == "" || host == p.Host || host == p.Params.Pull || !slices.Contains(p.Origins, host) {
+		known := seen[full(image)]
+		if digest := digestOf(image); known && digest != "" { // the same tag may have been another image
+			known = slices.ContainsFunc(p.work.Copies, func(c Copy) bool { return full(c.Source) == full(image) && c.Digest == digest })
+		}
+		if known || host == "" || host == p.Host || host == p.Params.Pull || !slices.Contains(p.Origins, host) {
 			continue
 		}
 		if why := p.exempt(image); why != "" {
@@ -148,7 +153,12 @@ func (p *planner) collect(all []Workload, running map[string]string) error {
 		if err != nil {
 			continue // an id, which leads nowhere
 		}
-		add(Copy{Key: strings.TrimPrefix(repository, "docker.io/") + ":" + tag, Source: image, Digest: digest, Name: repository, Tag: tag})
+		c := Copy{Key: strings.TrimPrefix(repository, "docker.io/") + ":" + tag, Source: image, Digest: digest, Name: repository, Tag: tag}
+		if digest != "" {
+			c.Exact, c.Tag = true, digestTag(digest)
+			c.Key = strings.TrimPrefix(repository, "docker.io/") + "@" + digest
+		}
+		add(c)
 	}
 	if len(spared) > 0 {
 		p.note("Not mirrored, because the profile exempts them: %s", strings.Join(slices.Sorted(maps.Keys(spared)), ", "))

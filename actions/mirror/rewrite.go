@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -34,7 +35,10 @@ func (r Rewrite) place() string { return r.Kind + " " + r.Namespace + "/" + r.Na
 
 // copied finds the copy of an image.
 func (p *planner) copied(image string) (Copy, bool) {
-	i := slices.IndexFunc(p.work.Copies, func(c Copy) bool { return full(c.Source) == full(image) })
+	digest := digestOf(image)
+	i := slices.IndexFunc(p.work.Copies, func(c Copy) bool {
+		return full(c.Source) == full(image) && (digest == "" && !c.Exact || digest != "" && c.Digest == digest)
+	})
 	if i < 0 {
 		return Copy{}, false
 	}
@@ -64,15 +68,17 @@ func (p *planner) rewrite(all []Workload) error {
 		r := Rewrite{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
 		var keys []string
 		for _, c := range w.Containers {
-			if copied, ok := p.copied(c.Image); ok && hostOf(c.Image) != p.Params.Pull {
+			if hostOf(c.Image) == p.Params.Pull { // what is not applied again would be taken away
+				r.Changes = append(r.Changes, Change{Container: c.Name, Init: c.Init, From: c.Image, To: c.Image})
+			} else if copied, ok := p.copied(c.Image); ok {
 				r.Changes = append(r.Changes, Change{Container: c.Name, Init: c.Init, From: c.Image, To: p.to(copied, c.Image)})
 				keys = append(keys, copied.Key)
 			}
 		}
-		if len(r.Changes) == 0 {
+		if len(keys) == 0 {
 			continue
 		}
-		if why := p.spared(w, forced); why != "" {
+		if why := cmp.Or(p.spared(w, forced), p.byArgo(w, forced)); why != "" {
 			spared[why] = append(spared[why], w.Kind+" "+w.place())
 			continue
 		}
@@ -158,7 +164,9 @@ func (p *planner) apply(todo []Rewrite, needs map[string][]string) error {
 func (r Rewrite) lines() []string {
 	var all []string
 	for _, c := range r.Changes {
-		all = append(all, fmt.Sprintf("%s: %s → %s", c.Container, c.From, c.To))
+		if c.From != c.To {
+			all = append(all, fmt.Sprintf("%s: %s → %s", c.Container, c.From, c.To))
+		}
 	}
 	return all
 }
@@ -177,7 +185,7 @@ func (r Rewrite) object(pullSecret string, to func(Change) string) *unstructured
 			spec[part.field] = items
 		}
 	}
-	if pullSecret != "" && !slices.Contains(r.Secrets, pullSecret) {
+	if pullSecret != "" {
 		spec["imagePullSecrets"] = []any{map[string]any{"name": pullSecret}}
 	}
 	o := &unstructured.Unstructured{Object: map[string]any{}}
@@ -202,7 +210,7 @@ func (r Rewrite) rewritten(o *unstructured.Unstructured, pullSecret string) bool
 			return false
 		}
 	}
-	return slices.Contains(r.Secrets, pullSecret) || slices.Contains(pullSecretsOf(spec), pullSecret)
+	return slices.Contains(pullSecretsOf(spec), pullSecret)
 }
 
 // rights asks what the plan needs and the credential may not.
@@ -218,6 +226,7 @@ func (p *planner) rights() error {
 		case "pull-secret":
 			wanted[right{"patch", "", "secrets", rest}] = true
 		case "canary":
+			wanted[right{"list", "", "nodes", ""}] = true
 			for _, verb := range []string{"create", "get", "list", "delete"} {
 				wanted[right{verb, "", "pods", p.Canary}] = true
 			}
@@ -239,7 +248,11 @@ func (p *planner) rights() error {
 			if why != "" {
 				why = ": " + why
 			}
-			p.missing("the right to %s %s in %s%s", w.verb, w.resource, w.namespace, why)
+			where := w.namespace
+			if where == "" {
+				where = "the cluster"
+			}
+			p.missing("the right to %s %s in %s%s", w.verb, w.resource, where, why)
 		}
 	}
 	return nil

@@ -188,11 +188,25 @@ func (a action) secret(namespace, name, kind string, data map[string]string) *un
 	}}
 }
 
-// dockerConfig is the content of a pull secret.
-func (a action) dockerConfig(username, password string) (string, error) {
-	text, err := json.Marshal(map[string]any{"auths": map[string]any{a.Params.Pull: map[string]string{
+// dockerConfig is the content of a pull secret, with the logins at other registries that it had.
+func (a action) dockerConfig(before *unstructured.Unstructured, username, password string) (string, error) {
+	config := map[string]any{}
+	if before != nil {
+		text, _, _ := unstructured.NestedString(before.Object, "data", ".dockerconfigjson")
+		raw, _ := base64.StdEncoding.DecodeString(text)
+		if json.Unmarshal(raw, &config) != nil { // what is none holds no logins
+			config = map[string]any{}
+		}
+	}
+	auths, _ := config["auths"].(map[string]any)
+	if auths == nil {
+		auths = map[string]any{}
+	}
+	auths[a.Params.Pull] = map[string]string{
 		"username": username, "password": password, "auth": base64.StdEncoding.EncodeToString([]byte(username + ":" + password)),
-	}}})
+	}
+	config["auths"] = auths
+	text, err := json.Marshal(config)
 	if err != nil {
 		return "", err
 	}
@@ -232,7 +246,11 @@ func (d *doer) ensurePullSecret(ctx context.Context, namespace string) error {
 	if why != "" {
 		return errors.New(why)
 	}
-	text, err := d.dockerConfig(username, password)
+	before, err := d.Cluster.Get(ctx, secrets, namespace, d.PullSecret)
+	if err != nil {
+		return err
+	}
+	text, err := d.dockerConfig(before, username, password)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -180,7 +181,11 @@ func (d *doer) podTrouble(ctx context.Context, r Rewrite) string {
 func (d *doer) takeBack(ctx context.Context, r Rewrite, why error, report actions.Reporter) error {
 	report.Waiting("", time.Time{})
 	report.Log("taking the images of " + r.place() + " back: " + why.Error())
-	if _, err := d.Cluster.Apply(ctx, resourceOf(r.Kind), r.object("", func(c Change) string { return c.From }), manager); err != nil {
+	before := "" // the pull secret, if it was there
+	if slices.Contains(r.Secrets, d.PullSecret) {
+		before = d.PullSecret
+	}
+	if _, err := d.Cluster.Apply(ctx, resourceOf(r.Kind), r.object(before, func(c Change) string { return c.From }), manager); err != nil {
 		return fmt.Errorf("%w; and its images could not be taken back: %w", why, err)
 	}
 	if err := d.await(ctx, r, report); err != nil {
