@@ -162,3 +162,80 @@ func TestAContainerThatComesLaterCostsTheOthersNothing(t *testing.T) {
 		t.Errorf("a container has no image: %s", s)
 	}
 }
+
+func TestImagesOfManifestsAreMirroredToo(t *testing.T) {
+	folder := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(folder, "cron.yaml"), []byte(`apiVersion: v1
+kind: ConfigMap
+metadata: {name: x}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: a, image: "treeverse/lakefs:v1.26.0"}, {name: b, image: "nginx:1.29@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}]}}}}}
+`), 0o600))
+	must(t, os.WriteFile(filepath.Join(folder, "values.yaml"), []byte("{{ not: yaml"), 0o600))
+	p := start(t, false).plan(t, actions.Inputs{"manifests": folder})
+	if !slices.ContainsFunc(p.Steps, func(s actions.Step) bool {
+		return strings.HasPrefix(s.Target, "harbor.254carbon.com/254carbon/docker.io/library/nginx:digest-sha256-bbbb")
+	}) {
+		t.Errorf("%s", p.Summary)
+	}
+	w := start(t, false)
+	in, err := w.action.Spec().Settle(actions.Inputs{"manifests": "/nowhere/at/all"})
+	must(t, err)
+	if _, err := w.action.Plan(t.Context(), in); err == nil || !strings.Contains(err.Error(), "reading the manifests of /nowhere/at/all") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestACredentialInAFolder(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "robot")
+	w := start(t, false, func(p *mirror.Params, _ *mirror.Deps) { p.Credential, p.Folder = "", folder })
+	p := w.plan(t, nil)
+	if p.Steps[0].ID != "robot" || !strings.Contains(p.Steps[0].Target, "folder "+folder) {
+		t.Fatalf("%+v", p.Steps[0])
+	}
+	p.Steps = p.Steps[:2]
+	if failed := w.carry(t, p, 2, &said{}, nil); len(failed) > 0 {
+		t.Fatal(failed)
+	}
+	info, err := os.Stat(filepath.Join(folder, "password"))
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read it: %v", info.Mode())
+	}
+	if again := w.plan(t, nil); again.Steps[0].ID == "robot" {
+		t.Errorf("it is not found again: %+v", again.Steps[0])
+	}
+}
+
+func TestNamesByATemplate(t *testing.T) {
+	template := func(name string) *world {
+		w := start(t, false, func(p *mirror.Params, _ *mirror.Deps) { p.Name = name })
+		change(t, w, depl, "data-platform", "redis", func(o map[string]any) { setImage(o, "nginx:1.29") })
+		change(t, w, depl, "data-platform", "lakefs", func(o map[string]any) { setImage(o, "quay.io/library/nginx:1.29") })
+		return w
+	}
+	in := actions.Inputs{}
+	w := template("copies/{host}/{repository}")
+	w.params.Origins = []string{"docker.io"}
+	settled, err := w.action.Spec().Settle(in)
+	must(t, err)
+	if _, err := w.action.Plan(t.Context(), settled); err == nil || !strings.Contains(err.Error(), "nginx:1.29") { // which is not among the simulated originals
+		t.Errorf("%v", err)
+	}
+	for says, change := range map[string]func(*mirror.Params){
+		"lacks {repository}":    func(p *mirror.Params) { p.Name = "{host}" },
+		"one of the two":        func(p *mirror.Params) { p.Folder = "/x" },
+		"no absolute path":      func(p *mirror.Params) { p.Credential, p.Folder = "", "x" },
+		"push \"a/b\" is not a": func(p *mirror.Params) { p.Push = "a/b" },
+	} {
+		p := mirror.Info().Params().(*mirror.Params)
+		p.Project, p.Credential = "x", "a/b"
+		change(p)
+		if err := p.Validate(); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, want %q", err, says)
+		}
+	}
+}

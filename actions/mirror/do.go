@@ -36,7 +36,7 @@ func (a action) Open(_ context.Context, p actions.Plan, folder string) (actions.
 	if err := json.Unmarshal(p.Data, &d.work); err != nil {
 		return nil, fmt.Errorf("reading the plan: %w", err)
 	}
-	copier, err := a.Copier(folder, d.credential)
+	copier, err := a.Copier(folder, a.Params.Push, d.credential)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,10 +24,13 @@ import (
 // Params are the parameters of the kind mirror. The images and exemptions are those that the profile declares at its top.
 type Params struct {
 	Project    string        `yaml:"project" jsonschema:"required,minLength=1,description=Harbor project that takes the images"`
+	Push       string        `yaml:"push,omitempty" jsonschema:"description=host that images are pushed to\\, if it is not Harbor's own: a way around a proxy that refuses large bodies"`
 	Pull       string        `yaml:"pull,omitempty" jsonschema:"description=host that workloads pull from\\, if the nodes know the registry by another name than gonogo; localhost in it is the node itself"`
 	Robot      string        `yaml:"robot,omitempty" jsonschema:"description=name of the robot account within the project"`
 	Days       int           `yaml:"days,omitempty" jsonschema:"minimum=15,description=days that a new robot account lasts"`
-	Credential string        `yaml:"credential" jsonschema:"required,minLength=1,description=namespace/name of the Kubernetes Secret that keeps the robot's username and password"`
+	Credential string        `yaml:"credential,omitempty" jsonschema:"description=namespace/name of the Kubernetes Secret that keeps the robot's username and password"`
+	Folder     string        `yaml:"folder,omitempty" jsonschema:"description=folder of this machine that keeps them instead\\, in two files that nobody else can read: username and password"`
+	Name       string        `yaml:"name,omitempty" jsonschema:"description=name within the project of images that the profile does not list\\, made of {host} and {repository}"`
 	PullSecret string        `yaml:"pullSecret,omitempty" jsonschema:"description=name of the pull secret in each namespace"`
 	Quota      int64         `yaml:"quota,omitempty" jsonschema:"description=bytes that a new project may store; -1 for no limit"`
 	Origins    []string      `yaml:"origins,omitempty" jsonschema:"description=registries whose images are mirrored also where the profile does not list them"`
@@ -54,8 +58,16 @@ func (p *Params) Validate() error {
 		return fmt.Errorf("project %q is not the name of a Harbor project", p.Project)
 	case !projectName.MatchString(p.Robot):
 		return fmt.Errorf("robot %q is not the name of a robot account", p.Robot)
-	case !pathName.MatchString(p.Credential):
+	case (p.Credential == "") == (p.Folder == ""):
+		return errors.New("credential names a Secret, or folder a folder of this machine: one of the two")
+	case p.Credential != "" && !pathName.MatchString(p.Credential):
 		return fmt.Errorf("credential %q is not namespace/name of a Secret", p.Credential)
+	case p.Folder != "" && !filepath.IsAbs(p.Folder):
+		return fmt.Errorf("folder %q is no absolute path", p.Folder)
+	case !strings.Contains(p.Name, "{repository}"):
+		return fmt.Errorf("name %q lacks {repository}, without which images share a name", p.Name)
+	case strings.Contains(p.Push, "/"):
+		return fmt.Errorf("push %q is not a host: write no scheme and no path", p.Push)
 	case !objectName.MatchString(p.PullSecret):
 		return fmt.Errorf("pullSecret %q is not the name of a Secret", p.PullSecret)
 	case strings.Contains(p.Pull, "/"):
@@ -77,7 +89,7 @@ func Info() actions.KindInfo {
 		Params: func() any {
 			return &Params{
 				Robot: "mirror", Days: 365, PullSecret: "harbor-credentials", Quota: -1, Origins: []string{"docker.io"}, Parallel: 8, Rollout: 5 * time.Minute,
-				Canary: "default",
+				Canary: "default", Name: "{host}/{repository}",
 				Protect: []string{
 					"kube-system", "kube-flannel", "calico-system", "tigera-operator", "cilium", "ingress-nginx", "cert-manager", "cloudflare-tunnel", "registry", "harbor",
 					"local-path-storage", "local-storage", "storage", "openebs", "longhorn-system", "rook-ceph", "velero", "istio-system", "kyverno",
@@ -94,6 +106,7 @@ const (
 	inPlatforms = "platforms"
 	inReferrers = "referrers"
 	inForce     = "force"
+	inManifests = "manifests"
 )
 
 // With fills in what every action of this kind asks a person.
@@ -104,6 +117,7 @@ func With(s actions.Spec) actions.Spec {
 		{Name: inFolder, Title: "Folder for patch files", About: "where they are written when the cluster is left as it is; empty for gonogo's own"},
 		{Name: inPlatforms, Title: "Platforms", About: "such as linux/amd64,linux/arm64; empty keeps all, and with them the digests"},
 		{Name: inReferrers, Title: "Copy signatures and SBOMs too", Default: "false", Options: yesNo},
+		{Name: inManifests, Title: "Folder with manifests", About: "whose images are mirrored too, although they do not run yet"},
 		{Name: inForce, Title: "Force these workloads", About: "namespace/name,… of workloads that are otherwise left as they are"},
 	}
 	return s
@@ -142,8 +156,8 @@ type Deps struct {
 	Admin    Admin
 	// Host is Harbor's own, for pushing.
 	Host string
-	// Copier returns one that remembers in a folder; credential says how it logs in at Host, nil for gonogo's own reading credential.
-	Copier func(folder string, credential func(ctx context.Context) (username, password string, err error)) (Copier, error)
+	// Copier returns one that remembers in a folder; credential says how it logs in at a host, nil for gonogo's own reading credential.
+	Copier func(folder, host string, credential func(ctx context.Context) (username, password string, err error)) (Copier, error)
 	// Hide keeps a secret off every screen from now on.
 	Hide    func(secret string)
 	Patches string // folder for patch files, if the person names none
@@ -156,6 +170,9 @@ type Deps struct {
 func New(spec actions.Spec, p Params, d Deps) actions.Action {
 	if p.Pull == "" {
 		p.Pull = d.Host
+	}
+	if p.Push == "" {
+		p.Push = d.Host
 	}
 	if d.Pause == nil {
 		d.Pause = pause
@@ -193,7 +210,9 @@ func (a action) secretPlace() (namespace, name string) {
 func (a action) login() string { return "robot$" + a.Project + "+" + a.Robot }
 
 // push is where a copy is written, and pull where workloads read it.
-func (a action) push(c Copy) string { return a.Host + "/" + a.Project + "/" + c.Name + ":" + c.Tag }
+func (a action) push(c Copy) string {
+	return a.Params.Push + "/" + a.Project + "/" + c.Name + ":" + c.Tag
+}
 func (a action) pull(c Copy) string {
 	return a.Params.Pull + "/" + a.Project + "/" + c.Name + ":" + c.Tag
 }

@@ -309,8 +309,8 @@ func TestWhatCopyingFailsWith(t *testing.T) {
 	}{{mirror.ErrQuota, true}, {mirror.ErrDenied, true}, {mirror.ErrDigest, false}, {errors.New("cut"), false}} {
 		w := start(t, false, func(_ *mirror.Params, d *mirror.Deps) {
 			make := d.Copier
-			d.Copier = func(folder string, credential func(context.Context) (string, string, error)) (mirror.Copier, error) {
-				real, err := make(folder, credential)
+			d.Copier = func(folder, host string, credential func(context.Context) (string, string, error)) (mirror.Copier, error) {
+				real, err := make(folder, host, credential)
 				return broken{real, fmt.Errorf("copying: %w", c.err)}, err
 			}
 		})

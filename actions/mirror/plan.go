@@ -39,7 +39,7 @@ type planner struct {
 
 // Plan implements [actions.Action].
 func (a action) Plan(ctx context.Context, in actions.Inputs) (actions.Plan, error) {
-	copier, err := a.Copier("", nil)
+	copier, err := a.Copier("", a.Params.Push, nil)
 	if err != nil {
 		return actions.Plan{}, err
 	}
@@ -126,7 +126,10 @@ func (p *planner) collect(all []Workload, running map[string]string) error {
 		}
 		add(Copy{Key: image.Key, Source: image.Source, Digest: digest, Name: image.Key, Tag: tag})
 	}
-	used := map[string]bool{}
+	used, err := manifestImages(p.in[inManifests])
+	if err != nil {
+		return err
+	}
 	for image := range running {
 		used[image] = true
 	}
@@ -157,6 +160,10 @@ func (p *planner) collect(all []Workload, running map[string]string) error {
 		if digest != "" {
 			c.Exact, c.Tag = true, digestTag(digest)
 			c.Key = strings.TrimPrefix(repository, "docker.io/") + "@" + digest
+		}
+		c.Name = strings.NewReplacer("{host}", strings.SplitN(repository, "/", 2)[0], "{repository}", strings.SplitN(repository, "/", 2)[1]).Replace(p.Params.Name)
+		if i := slices.IndexFunc(p.work.Copies, func(o Copy) bool { return o.Name == c.Name && o.Tag == c.Tag }); i >= 0 {
+			return fmt.Errorf("%s and %s would have the same name, %s:%s: change name, or give one of them a key of its own among images", p.work.Copies[i].Source, c.Source, c.Name, c.Tag)
 		}
 		add(c)
 	}
@@ -196,15 +203,14 @@ func (p *planner) account() error {
 		return nil
 	}
 	if known != nil {
-		namespace, name := p.secretPlace()
 		p.missing("no credential works that may push to %s (%s), and without an administrator's (connections.harbor.write) this is by hand: in Harbor, under Projects → %s → "+
-			"Robot Accounts, create the robot account %s that may push and pull repositories; then kubectl create secret generic -n %s %s "+
-			"--from-literal=username='%s' --from-literal=password=…; then run this again", p.Project, state.why, p.Project, p.Robot, namespace, name, p.login())
+			"Robot Accounts, create the robot account %s that may push and pull repositories; then %s; then run this again",
+			p.Project, state.why, p.Project, p.Robot, p.keepByHand())
 		return nil
 	}
 	s := actions.Step{
-		ID: "robot", Title: "Make the robot account " + p.login(), Target: p.Host + ", Secret " + p.Params.Credential, Effect: actions.Creates, Needs: slices.Clone(p.base),
-		Detail: []string{"because " + state.why, fmt.Sprintf("may push and pull in %s, for %d days", p.Project, p.Days), "its secret is kept in the Secret " + p.Params.Credential + " and shown nowhere"},
+		ID: "robot", Title: "Make the robot account " + p.login(), Target: p.Host + ", " + p.where(), Effect: actions.Creates, Needs: slices.Clone(p.base),
+		Detail: []string{"because " + state.why, fmt.Sprintf("may push and pull in %s, for %d days", p.Project, p.Days), "its secret is kept in the " + p.where() + " and shown nowhere"},
 	}
 	switch {
 	case state.replace:

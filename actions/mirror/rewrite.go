@@ -220,6 +220,9 @@ func (p *planner) rights() error {
 	for _, s := range p.plan.Steps {
 		switch kind, rest, _ := strings.Cut(s.ID, " "); kind {
 		case "robot":
+			if p.Params.Folder != "" {
+				continue
+			}
 			namespace, _ := p.secretPlace()
 			wanted[right{"patch", "", "secrets", namespace}] = true
 			wanted[right{"get", "", "secrets", namespace}] = true

@@ -77,25 +77,15 @@ func (a action) account(ctx context.Context) (harbor.Robot, error) {
 
 // kept reads the credential from its Secret; why says that there is none.
 func (a action) kept(ctx context.Context) (username, password, why string, err error) {
-	namespace, name := a.secretPlace()
-	o, err := a.Cluster.Get(ctx, secrets, namespace, name)
-	if err != nil {
-		return "", "", "", err
+	username, password, why, err = a.readKept(ctx)
+	if err != nil || why != "" {
+		return "", "", why, err
 	}
-	if o == nil {
-		return "", "", "the Secret " + a.Params.Credential + " does not exist", nil
-	}
-	read := func(key string) string {
-		text, _, _ := unstructured.NestedString(o.Object, "data", key)
-		value, _ := base64.StdEncoding.DecodeString(text)
-		return string(value)
-	}
-	username, password = read("username"), read("password")
 	if password != "" {
 		a.Hide(password)
 	}
 	if username == "" || password == "" {
-		return "", "", "the Secret " + a.Params.Credential + " has no username and password", nil
+		return "", "", "the " + a.where() + " has no username and password", nil
 	}
 	return username, password, "", nil
 }
@@ -104,17 +94,17 @@ func (a action) kept(ctx context.Context) (username, password, why string, err e
 func (a action) refused(ctx context.Context, username, password string) (string, error) {
 	login, err := a.Logins.Login(ctx, username, password, a.Project)
 	if err != nil {
-		return "", fmt.Errorf("trying the credential of the Secret %s: %w", a.Params.Credential, err)
+		return "", fmt.Errorf("trying the credential of the %s: %w", a.where(), err)
 	}
 	if !login.Accepted {
-		return "Harbor does not accept the credential of the Secret " + a.Params.Credential, nil
+		return "Harbor does not accept the credential of the " + a.where(), nil
 	}
 	grants, err := a.Logins.Grants(ctx, username, password, a.Project+"/gonogo")
 	if err != nil {
-		return "", fmt.Errorf("asking what the credential of the Secret %s may do: %w", a.Params.Credential, err)
+		return "", fmt.Errorf("asking what the credential of the %s may do: %w", a.where(), err)
 	}
 	if !slices.Contains(grants.Actions, "push") || !slices.Contains(grants.Actions, "pull") {
-		return "the credential of the Secret " + a.Params.Credential + " may not push and pull in " + a.Project, nil
+		return "the credential of the " + a.where() + " may not push and pull in " + a.Project, nil
 	}
 	return "", nil
 }
@@ -166,12 +156,10 @@ func (d *doer) ensureRobot(ctx context.Context, r actions.Reporter) error {
 		}
 	}
 	d.Hide(secret)
-	namespace, name := d.secretPlace()
-	_, err = d.Cluster.Apply(ctx, secrets, d.secret(namespace, name, "Opaque", map[string]string{"username": d.login(), "password": secret}), manager)
-	if err != nil {
-		return fmt.Errorf("keeping the credential of %s in the Secret %s: %w", d.login(), d.Params.Credential, err)
+	if err := d.keep(ctx, d.login(), secret); err != nil {
+		return fmt.Errorf("keeping the credential of %s in the %s: %w", d.login(), d.where(), err)
 	}
-	r.Log("the robot account " + d.login() + " is there, its secret is in the Secret " + d.Params.Credential)
+	r.Log("the robot account " + d.login() + " is there, its secret is in the " + d.where())
 	return nil
 }
 

@@ -56,7 +56,7 @@ func TestWorkloadsArePointedToTheMirror(t *testing.T) {
 	params.Project, params.Credential, params.Rollout = "platform", "default/robot", 30*time.Second
 	a := mirror.New(actions.Spec{ID: "mirror"}, params, mirror.Deps{
 		Cluster: c.Writer(), Host: "registry.example", Now: time.Now, Hide: func(string) {},
-		Copier: func(string, func(context.Context) (string, string, error)) (mirror.Copier, error) {
+		Copier: func(string, string, func(context.Context) (string, string, error)) (mirror.Copier, error) {
 			return noCopier{}, nil
 		},
 	})

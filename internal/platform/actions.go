@@ -54,16 +54,16 @@ func (x *Platform) openActions(p *profile.Profile, o Options) error {
 	if err != nil {
 		return err
 	}
-	x.Copiers = func(folder string, credential func(ctx context.Context) (string, string, error)) (mirror.Copier, error) {
+	x.Copiers = func(folder, own string, credential func(ctx context.Context) (string, string, error)) (mirror.Copier, error) {
 		if credential == nil {
-			credential = x.reader(c)
+			credential, own = x.reader(c), base.Host
 		}
 		made, err := copier.New(copier.Options{
 			Transport: transport.New(transport.Options{
 				Dial: o.Dial, Roots: roots, Now: o.Now, ReadOnly: o.ReadOnly, MaxBody: maxLayer, Patience: layerPatience, Idle: idleToRegistry,
 			}),
 			Credential: func(ctx context.Context, host string) (string, string, error) {
-				if host != base.Host || credential == nil {
+				if host != own || credential == nil {
 					return "", "", nil
 				}
 				return credential(ctx)

@@ -79,9 +79,9 @@ type Platform struct {
 
 	HarborAdmin *harbor.Admin // Harbor as actions change it; nil without a connection
 	HarborHost  string        // its registry's
-	// Copiers returns what copies images, which remembers in a folder; credential is for Harbor, nil for gonogo's own reading one. Nil
-	// without a connection.
-	Copiers func(folder string, credential func(ctx context.Context) (username, password string, err error)) (mirror.Copier, error)
+	// Copiers returns what copies images, which remembers in a folder; credential is for a host, nil for gonogo's own reading one, which
+	// Harbor alone is shown. Nil without a connection.
+	Copiers func(folder, host string, credential func(ctx context.Context) (username, password string, err error)) (mirror.Copier, error)
 
 	patches string
 	info    cluster.Info
