@@ -75,6 +75,21 @@ func (m *Model) readOffers() tea.Cmd {
 	return func() tea.Msg { return offersMsg(engine.Offers()) }
 }
 
+// takeOffers takes in what can be done. A key that the board or an earlier action has is no action's: that one is reached from the list.
+func (m *Model) takeOffers(offers []actions.Offer) {
+	a := &m.action
+	a.offers = slices.Clone(offers)
+	seen := map[string]bool{}
+	for i := range a.offers {
+		o := &a.offers[i]
+		if seen[o.Key] || m.keys.taken(o.Key) {
+			o.Key = ""
+		}
+		seen[o.Key] = true
+	}
+	a.sel = max(0, min(a.sel, len(offers)-1))
+}
+
 // offerOf is the action with an ID, if there is one.
 func (m *Model) offerOf(id probes.ID) (actions.Offer, bool) {
 	i := slices.IndexFunc(m.action.offers, func(o actions.Offer) bool { return o.ID == id })
@@ -84,7 +99,7 @@ func (m *Model) offerOf(id probes.ID) (actions.Offer, bool) {
 	return m.action.offers[i], true
 }
 
-// offerByKey is the action that a key starts: not one whose key the board has taken.
+// offerByKey is the action that a key starts.
 func (m *Model) offerByKey(k tea.KeyPressMsg) (actions.Offer, bool) {
 	i := slices.IndexFunc(m.action.offers, func(o actions.Offer) bool { return o.Key != "" && o.Key == k.String() })
 	if i < 0 {
@@ -189,13 +204,16 @@ func (m *Model) takeStarted(msg startedMsg) tea.Cmd {
 		if msg.asked == a.asked && a.stage == stageStarting {
 			a.stage, a.err = stagePlan, probes.Clean(msg.err.Error(), 600)
 		}
+		if m.focus != focusAction { // the page was left meanwhile
+			return m.say(a.offer.Title + " was not started: " + msg.err.Error())
+		}
 		return nil
 	}
 	if m.focus == focusAction {
 		m.focus = focusRuns
 	}
 	a.stage = stageMenu
-	m.runs.want = msg.id
+	m.runs.want, m.runs.begun = msg.id, append(slices.Clip(m.runs.begun), msg.id)
 	return tea.Batch(m.readRuns(0), m.say(string(msg.id)+" has started"))
 }
 

@@ -53,9 +53,9 @@ func (e *fakeEngine) Runs(context.Context) ([]actions.RunInfo, error) { return e
 func (e *fakeEngine) Follow(_ context.Context, id actions.RunID) (actions.Follower, error) {
 	return &fakeFollower{events: e.events[id]}, nil
 }
-func (e *fakeEngine) Resume(_ context.Context, id actions.RunID, answers map[string]actions.Answer, _ string) error {
+func (e *fakeEngine) Resume(_ context.Context, id actions.RunID, answers map[string]actions.Answer, typed string) error {
 	e.note("resume %s", id)
-	e.answers = answers
+	e.answers, e.typed = answers, typed
 	return nil
 }
 func (e *fakeEngine) Cancel(_ context.Context, id actions.RunID) error {

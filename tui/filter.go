@@ -72,6 +72,8 @@ func (m *Model) typing() *filterInput {
 		return &m.hist.filter
 	case m.focus == focusRuns && m.runs.filter.typing:
 		return &m.runs.filter
+	case m.focus == focusRuns && m.runs.typed.typing:
+		return &m.runs.typed
 	case m.focus == focusAction && m.action.stage == stageForm && m.action.text.typing:
 		return &m.action.text
 	case m.focus == focusAction && m.action.stage == stagePlan && m.action.typed.typing:

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -58,10 +59,23 @@ func newKeyMap() keyMap {
 	}
 }
 
+// taken reports whether a key does something on the board already.
+func (k keyMap) taken(name string) bool {
+	for _, b := range []key.Binding{
+		k.up, k.down, k.pageUp, k.pageDown, k.home, k.end, k.open, k.unfold, k.fold, k.pane, k.back, k.filter, k.sort, k.foldAll, k.refresh,
+		k.refreshAll, k.copy, k.next, k.theme, k.history, k.zoom, k.report, k.actions, k.runs, k.demo, k.help, k.quit, k.interrupt, k.suspend,
+	} {
+		if slices.Contains(b.Keys(), name) {
+			return true
+		}
+	}
+	return false
+}
+
 // bindings are the keys that do something here and now, the most useful first.
 func (m *Model) bindings() []key.Binding {
 	k := m.keys
-	if m.typing() != nil && m.focus != focusAction {
+	if m.typing() != nil && m.focus != focusAction && m.focus != focusRuns {
 		return []key.Binding{described(k.open, "enter", "keep"), described(k.back, "esc", "clear"), described(k.up, "↑↓", "move")}
 	}
 	if m.overlay != noOverlay {
@@ -159,6 +173,8 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 		m.pressHistoryFilter(k)
 	case m.focus == focusRuns && m.runs.filter.typing:
 		m.pressRunFilter(k)
+	case m.focus == focusRuns && m.runs.typed.typing:
+		return m.pressName(k)
 	case m.typing() != nil || m.focus == focusAction && m.action.stage == stageForm:
 		return m.pressAction(k)
 	case key.Matches(k, m.keys.quit):

@@ -38,29 +38,35 @@ type runView struct {
 	info      actions.RunInfo
 	state     actions.State
 	lines     []runLine // the newest
+	read      int64     // the event that lines reach to; the state may be ahead of it
+	since     time.Time // when the newest process that lines tell of began
 	following bool
 	mine      bool // it went on while this board was there
+	stuck     bool // a crash ended it, and nothing of its action came later: a person has to say how it goes on
 }
 
 // runsPage is what is known of runs, and how the page shows it.
 type runsPage struct {
-	views  []runView // the newest first
-	sel    actions.RunID
-	want   actions.RunID // the one to select when it is there
-	top    int           // of the log; -1 follows the end
-	filter filterInput
-	times  bool
-	wrap   bool
-	errors bool // only what went wrong
-	ask    string
-	err    string
-	shown  []string
+	views   []runView // the newest first
+	sel     actions.RunID
+	want    actions.RunID   // the one to select when it is there
+	begun   []actions.RunID // those that this board began or went on with; they may end before they are seen going on
+	top     int             // of the log; -1 follows the end
+	filter  filterInput
+	times   bool
+	wrap    bool
+	errors  bool                      // only what went wrong
+	ask     string                    // what the page asks; the keys of the question are its answers
+	typed   filterInput               // the platform's name, while it is asked for
+	answers map[string]actions.Answer // kept until the name is typed
+	err     string
 }
 
 type (
 	runsMsg struct {
-		all []actions.RunInfo
-		err error
+		all    []actions.RunInfo
+		offers []actions.Offer // nil: as before
+		err    error
 	}
 	eventsMsg struct {
 		id     actions.RunID
@@ -80,7 +86,7 @@ func (m *Model) readRuns(after time.Duration) tea.Cmd {
 	}
 	read := m.within(func(ctx context.Context) tea.Msg {
 		all, err := engine.Runs(ctx)
-		return runsMsg{all, err}
+		return runsMsg{all, engine.Offers(), err} // a reload of the profile changes what can be done
 	})
 	if after <= 0 {
 		return read
@@ -91,11 +97,15 @@ func (m *Model) readRuns(after time.Duration) tea.Cmd {
 // takeRuns takes in which runs there are, and follows those that go on or are looked at.
 func (m *Model) takeRuns(msg runsMsg) tea.Cmd {
 	r := &m.runs
+	if msg.offers != nil {
+		m.takeOffers(msg.offers)
+	}
 	if len(msg.all) > maxRunTabs {
 		msg.all = msg.all[:maxRunTabs]
 	}
 	if msg.err == nil || len(msg.all) > 0 {
 		views := make([]runView, 0, len(msg.all))
+		newer := map[probes.ID]bool{}
 		for _, info := range msg.all {
 			v := runView{info: info, state: info.State}
 			if i := slices.IndexFunc(r.views, func(o runView) bool { return o.info.ID == info.ID }); i >= 0 {
@@ -106,7 +116,9 @@ func (m *Model) takeRuns(msg runsMsg) tea.Cmd {
 					v.state = info.State
 				}
 			}
-			v.mine = v.mine || info.Alive
+			v.mine = v.mine || info.Alive || slices.Contains(r.begun, info.ID)
+			v.stuck = !newer[info.Action] && !info.Alive && (info.Outcome == actions.Interrupted || info.Outcome == actions.Uncertain)
+			newer[info.Action] = true
 			views = append(views, v)
 		}
 		r.views = views
@@ -125,8 +137,8 @@ func (m *Model) followRuns() tea.Cmd {
 	var cmds []tea.Cmd
 	for i := range m.runs.views {
 		v := &m.runs.views[i]
-		behind := v.info.Alive || len(v.lines) == 0 && v.info.State.Seq > 0
-		if !v.following && behind && (v.info.Alive || m.focus == focusRuns && v.info.ID == m.runs.sel) {
+		behind := v.info.Alive || v.read < v.info.State.Seq
+		if !v.following && behind && (v.mine || m.focus == focusRuns && v.info.ID == m.runs.sel) {
 			v.following = true
 			cmds = append(cmds, m.readEvents(v.info.ID, nil))
 		}
@@ -161,20 +173,7 @@ func (m *Model) takeEvents(msg eventsMsg) tea.Cmd {
 	}
 	m.runs.views = slices.Clone(m.runs.views)
 	v := &m.runs.views[i]
-	var ended *actions.Event
-	seen := lastSeen(v.lines, v.state)
-	for n := range msg.events {
-		e := msg.events[n]
-		if e.Seq > v.state.Seq {
-			v.state = v.state.With(e)
-			if e.Kind == actions.Ended {
-				ended = &e
-			}
-		}
-		if e.Seq > seen {
-			v.add(e)
-		}
-	}
+	ended := v.take(msg.events)
 	if msg.err != nil {
 		v.following = false
 		if !errors.Is(msg.err, io.EOF) {
@@ -185,14 +184,6 @@ func (m *Model) takeEvents(msg eventsMsg) tea.Cmd {
 	return tea.Batch(m.readEvents(msg.id, msg.f), m.ranOut(v, ended))
 }
 
-// lastSeen is the event that the log of a run reaches to; 0 for none.
-func lastSeen(lines []runLine, s actions.State) int64 {
-	if len(lines) == 0 {
-		return 0
-	}
-	return s.Seq
-}
-
 func closing(f actions.Follower) tea.Cmd {
 	if f == nil {
 		return nil
@@ -201,6 +192,35 @@ func closing(f actions.Follower) tea.Cmd {
 		_ = f.Close()
 		return nil
 	}
+}
+
+// take takes events into the state and the log, of which either may have seen some, and returns the one that ended the run as it stands.
+func (v *runView) take(events []actions.Event) *actions.Event {
+	var ended *actions.Event
+	v.state.Steps = maps.Clone(v.state.Steps)
+	for _, e := range events {
+		if e.Seq > v.state.Seq {
+			v.state.Apply(e)
+		}
+		if e.Seq <= v.read {
+			continue
+		}
+		v.read = e.Seq
+		v.add(e)
+		switch e.Kind {
+		case actions.Started:
+			v.since = e.At
+		case actions.Ended:
+			ended = &e
+		}
+	}
+	if over := len(v.lines) - maxRunLines; over > 0 {
+		v.lines = slices.Clone(v.lines[over:])
+	}
+	if ended != nil && !v.state.Ended.Equal(ended.At) {
+		return nil // it was resumed since
+	}
+	return ended
 }
 
 // ranOut asks the checks again that a run was about, once it has ended before the eyes of this board.
@@ -257,9 +277,6 @@ func (v *runView) add(e actions.Event) {
 		return
 	}
 	v.lines = append(v.lines, l)
-	if over := len(v.lines) - maxRunLines; over > 0 {
-		v.lines = slices.Clone(v.lines[over:])
-	}
 }
 
 // outcomeWord is how a run ended, for people.
@@ -341,7 +358,8 @@ func (m *Model) pressRuns(k tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(k, m.keys.filter):
 		r.filter.typing = true
 	case key.Matches(k, m.keys.copy) && v != nil:
-		return tea.Batch(m.d.Copy(m.runText(v)), m.say("copied the log; all of it is in "+v.info.Log))
+		text, part := runText(v)
+		return tea.Batch(m.d.Copy(text), m.say("copied "+part+"; all of it is in "+v.info.Log))
 	case s == "x" && v != nil && v.info.Alive && !m.d.Mode.ReadOnly:
 		r.ask = "x"
 	case s == "u" && v != nil && !v.info.Alive && v.info.Outcome.Resumable() && !m.d.Mode.ReadOnly:
@@ -351,65 +369,6 @@ func (m *Model) pressRuns(k tea.KeyPressMsg) tea.Cmd {
 		return m.pressBoard(k)
 	}
 	return nil
-}
-
-// pressAnswer takes the answer to what the page asks: whether to cancel, or what became of a step.
-func (m *Model) pressAnswer(k tea.KeyPressMsg) tea.Cmd {
-	r, v := &m.runs, m.run()
-	ask := r.ask
-	r.ask = ""
-	if v == nil {
-		return nil
-	}
-	unclear := m.unclear(v)
-	switch s := k.String(); {
-	case ask == "x" && s == "y":
-		return m.tell(func(ctx context.Context) error { return m.d.Actions.Cancel(ctx, v.info.ID) }, string(v.info.ID)+" was asked to end")
-	case ask == "u" && len(unclear) == 0 && s == "y":
-		return m.resume(v, nil)
-	case ask == "u" && len(unclear) > 0 && (s == "d" || s == "a"):
-		answer := actions.ItIsDone
-		if s == "a" {
-			answer = actions.DoAgain
-		}
-		answers := map[string]actions.Answer{}
-		for _, id := range unclear {
-			answers[id] = answer
-		}
-		return m.resume(v, answers)
-	}
-	return nil
-}
-
-// unclear are the steps of which nobody knows whether they had their effect.
-func (m *Model) unclear(v *runView) []string {
-	var all []string
-	for _, s := range v.info.Plan.Steps {
-		at := v.state.Of(s.ID)
-		if at.Status == actions.StepUnclear || at.Status == actions.StepRunning && s.Unrepeatable && !v.info.Alive {
-			all = append(all, s.ID)
-		}
-	}
-	return all
-}
-
-func (m *Model) resume(v *runView, answers map[string]actions.Answer) tea.Cmd {
-	engine, id, platform := m.d.Actions, v.info.ID, v.info.Plan.Platform
-	answers = maps.Clone(answers)
-	return m.tell(func(ctx context.Context) error { return engine.Resume(ctx, id, answers, platform) }, string(id)+" goes on")
-}
-
-// tell does something about a run and says how that went.
-func (m *Model) tell(do func(ctx context.Context) error, done string) tea.Cmd {
-	parent := m.ctx
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(parent, startTimeout)
-		defer cancel()
-		if err := do(ctx); err != nil {
-			return toldMsg{err.Error()}
-		}
-		return toldMsg{done}
-	}
 }
 
 // selectRun goes to another run.

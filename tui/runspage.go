@@ -65,6 +65,9 @@ func (m *Model) runsBindings() []key.Binding {
 	if m.runs.filter.typing {
 		return []key.Binding{described(k.open, "enter", "keep"), described(k.back, "esc", "clear")}
 	}
+	if m.runs.ask == askName {
+		return []key.Binding{described(k.open, "enter", "go on, when the name is typed"), described(k.back, "esc", "leave it")}
+	}
 	if m.runs.ask != "" {
 		return []key.Binding{described(k.back, "esc", "leave it")}
 	}
@@ -131,13 +134,13 @@ func (m *Model) runsView(w, h int) []string {
 	}
 	out = append(out, titled(th, w, label, right, true))
 	room := max(0, h-len(out))
-	lines := m.runLines(v, inner)
+	rows := m.logRows(v, inner)
 	top := m.runs.top
-	if top < 0 || top > len(lines)-room {
-		top = max(0, len(lines)-room)
+	if top < 0 || top > len(rows)-room {
+		top = max(0, len(rows)-room)
 	}
-	for _, s := range lines[min(top, len(lines)):min(top+room, len(lines))] {
-		out = append(out, " "+s)
+	for _, row := range rows[min(top, len(rows)):min(top+room, len(rows))] {
+		out = append(out, " "+m.logLine(row, inner))
 	}
 	return block(out, w, h)
 }
@@ -177,6 +180,9 @@ func (m *Model) runHead(v *runView, w int) []string {
 	case m.runs.ask == "u" && len(m.unclear(v)) > 0:
 		out = append(out, wrapped(th.Unknown, "Nobody knows whether this was done: "+strings.Join(m.unclear(v), ", "), "", w)...)
 		out = append(out, line(th, w, []span{in(th.Accent, "d"), in(th.Text, " it is done   "), in(th.Accent, "a"), in(th.Text, " do it again   any other key: leave it")}, nil, nil))
+	case m.runs.ask == askName:
+		out = append(out, wrapped(th.Fail, "This deletes or replaces something. Type the platform's name, "+v.info.Plan.Platform+", and press enter to go on.", "", w)...)
+		out = append(out, line(th, w, []span{in(th.Accent, th.Glyphs.Cursor+" "), in(th.Strong, m.runs.typed.text+"_")}, nil, nil))
 	case m.runs.ask == "u":
 		out = append(out, line(th, w, []span{in(th.Text, "Go on with "+string(v.info.ID)+" where it ended? "), in(th.Accent, "y"), in(th.Text, " yes, any other key: no")}, nil, nil))
 	case v.info.Text != "" && !v.info.Alive:
@@ -208,16 +214,26 @@ func (m *Model) runTime(v *runView) string {
 	return moment(v.state.Started, m.now) + ", " + end.Sub(v.state.Started).Round(time.Second).String() + " "
 }
 
-// runRate says how fast bytes come and how long they will take, by what came since the first step began.
+// runRate says how fast bytes come and how long they will take, by what came since the process that carries the run out began.
 func (m *Model) runRate(v *runView, t actions.Tally) string {
-	if !v.info.Alive || t.Work.Bytes <= 0 || t.Work.Bytes >= t.Total.Bytes {
+	since := v.since
+	if since.IsZero() {
+		since = v.state.Started
+	}
+	took := m.now.Sub(since).Seconds()
+	if !v.info.Alive || took < 1 || t.Work.Bytes >= t.Total.Bytes {
 		return ""
 	}
-	took := m.now.Sub(v.state.Started).Seconds()
-	if took < 1 {
+	var came int64
+	for _, s := range v.state.Steps {
+		if s.Status != actions.StepAlready && !s.Began.Before(since) {
+			came += s.Done.Bytes
+		}
+	}
+	rate := float64(came) / took
+	if rate < 1 {
 		return ""
 	}
-	rate := float64(t.Work.Bytes) / took
 	text := bytesText(int64(rate)) + "/s"
 	if left := float64(t.Total.Bytes-t.Work.Bytes) / rate; left > 1 {
 		text += ", " + time.Duration(left*float64(time.Second)).Round(time.Second).String() + " left"
@@ -270,70 +286,6 @@ func (m *Model) waitLeft(until time.Time) string {
 	return ""
 }
 
-// runLines are the log of a run, as the page shows it.
-func (m *Model) runLines(v *runView, w int) []string {
-	th, r := m.theme, &m.runs
-	words := r.filter.words()
-	var out []string
-	for _, l := range v.lines {
-		bad := l.kind == actions.Failed || l.kind == actions.Unclear || l.kind == actions.Left
-		if r.errors && !bad && l.kind != actions.Ended {
-			continue
-		}
-		if low := strings.ToLower(l.step + " " + l.text); !containsAll(low, words) {
-			continue
-		}
-		style, lead := th.Muted, "  "
-		switch l.kind {
-		case actions.Began:
-			style, lead = th.Text, th.Glyphs.Closed+" "
-		case actions.Finished:
-			style, lead = th.Pass, th.Glyphs.Pass+" "
-		case actions.Failed:
-			style, lead = th.Fail, th.Glyphs.Fail+" "
-		case actions.Unclear:
-			style, lead = th.Unknown, th.Glyphs.Unknown+" "
-		case actions.Waiting:
-			style, lead = th.Warn, th.Glyphs.Warn+" "
-		case actions.Started, actions.Ended, actions.Cancelled, actions.Resolved:
-			style = th.Strong
-		case actions.Left, actions.Log, actions.Progress:
-		}
-		if r.times {
-			lead = l.at.In(m.now.Location()).Format(time.TimeOnly) + " " + lead
-		}
-		if r.wrap {
-			for n, part := range chop(l.text, max(8, w-cells(lead))) {
-				if n > 0 {
-					lead = strings.Repeat(" ", cells(lead))
-				}
-				out = append(out, line(th, w, []span{in(style, lead+part)}, nil, nil))
-			}
-			continue
-		}
-		out = append(out, line(th, w, []span{in(style, lead+l.text)}, nil, nil))
-	}
-	return out
-}
-
-func containsAll(text string, words []string) bool {
-	for _, word := range words {
-		if !strings.Contains(text, word) {
-			return false
-		}
-	}
-	return true
-}
-
-// runText is the log of a run to be copied.
-func (m *Model) runText(v *runView) string {
-	var b strings.Builder
-	for _, l := range v.lines {
-		fmt.Fprintf(&b, "%s %s\n", l.at.UTC().Format(time.RFC3339), l.text)
-	}
-	return b.String()
-}
-
 // runsRoom is how many lines of the log are visible.
 func (m *Model) runsRoom() int {
 	v := m.run()
@@ -352,7 +304,7 @@ func (m *Model) scrollRuns(k tea.KeyPressMsg) bool {
 	if v == nil {
 		return false
 	}
-	s := scroller{lines: m.runLines(v, m.w-2), top: m.runs.top}
+	s := scroller{lines: make([]string, len(m.logRows(v, m.w-2))), top: m.runs.top}
 	room := m.runsRoom()
 	if s.top < 0 {
 		s.top = max(0, len(s.lines)-room)
@@ -367,13 +319,14 @@ func (m *Model) scrollRuns(k tea.KeyPressMsg) bool {
 	return true
 }
 
-// runStrip is the line above the footer that shows the runs that go on, and those that ended before the eyes of this board.
+// runStrip is the line above the footer that shows the runs that go on, and those that ended before the eyes of this
+// board or wait for a person.
 func (m *Model) runStrip(w int) string {
 	th := m.theme
 	left := []span{in(th.Text, " ")}
 	for n := range m.runs.views {
 		v := &m.runs.views[n]
-		if !v.mine {
+		if !v.mine && !v.stuck {
 			continue
 		}
 		look := outcomeLook(th, v)
@@ -392,6 +345,8 @@ func (m *Model) runStrip(w int) string {
 					break
 				}
 			}
+		} else if v.stuck {
+			left = append(left, in(th.Text, "  L u goes on with it"))
 		} else if p := v.state.Points; p != nil && p.After != p.Before {
 			left = append(left, in(th.Pass, fmt.Sprintf("  %d %% → %d %%", p.Before, p.After)))
 		}
@@ -403,7 +358,7 @@ func (m *Model) runStrip(w int) string {
 // stripped reports whether there is something for the strip.
 func (m *Model) stripped() bool {
 	for n := range m.runs.views {
-		if m.runs.views[n].mine {
+		if m.runs.views[n].mine || m.runs.views[n].stuck {
 			return true
 		}
 	}
@@ -416,7 +371,7 @@ func (m *Model) wheelRuns(n int) {
 	if v == nil {
 		return
 	}
-	room, lines := m.runsRoom(), len(m.runLines(v, m.w-2))
+	room, lines := m.runsRoom(), len(m.logRows(v, m.w-2))
 	top := m.runs.top
 	if top < 0 {
 		top = max(0, lines-room)

@@ -139,8 +139,7 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case stripMsg:
 		m.takeStrip(msg)
 	case offersMsg:
-		m.action.offers = msg
-		m.action.sel = max(0, min(m.action.sel, len(msg)-1))
+		m.takeOffers(msg)
 	case planMsg:
 		m.takePlan(msg)
 	case startedMsg:
