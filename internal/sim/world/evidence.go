@@ -33,6 +33,9 @@ const (
 	restoreVerified = 25 * time.Hour
 )
 
+// testedBackup is the backup that the evidence record of the scenario ready is about.
+const testedBackup = "test-backup-1"
+
 // proved is the evidence record of the scenario ready, and the backup that it is about.
 func (p *plan) proved() []object {
 	if !p.ready() {
@@ -41,6 +44,7 @@ func (p *plan) proved() []object {
 	at := p.now.Add(-backupTested)
 	b := backupObject("test-backup", object{"includedNamespaces": []any{"data-platform"}, "storageLocation": BackupLocation, "ttl": "720h0m0s", "snapshotVolumes": true}, at)
 	delete(sub(b, "metadata"), "labels")
+	sub(b, "metadata")["name"] = testedBackup // whatever the second in which it began
 	complete(b, at.Add(backupTakes))
 	details := evidence.Details{Backup: nameOf(b), Phase: "Completed", Items: 697}
 	restore := details
@@ -104,7 +108,7 @@ func evidenceMutations() []Mutation {
 		bad("test-backup-objects", "the test backup is of objects alone", entry("test-backup", func(_ *changer, e *evidence.Entry) { e.Scope = evidence.Objects }),
 			warns("test-backup", "objects alone", "5 volumes")),
 		bad("test-backup-contradicted", "the backup itself says something else", func(c *changer) {
-			c.edit(backups, veleroSpace, "test-backup-"+c.now.Add(-backupTested).UTC().Format("20060102150405"), setField("Failed", "status", "phase"))
+			c.edit(backups, veleroSpace, testedBackup, setField("Failed", "status", "phase"))
 		}, fails("test-backup", "is Failed")),
 		bad("restore-old", "nobody has restored anything for 31 days", entry("restore-verified", func(c *changer, e *evidence.Entry) { e.At = c.now.Add(-31 * 24 * time.Hour) }),
 			fails("restore-verified", "31 days old")),
