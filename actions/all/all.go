@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/backups"
+	"github.com/254carbon/gonogo/actions/join"
 	"github.com/254carbon/gonogo/actions/mirror"
 	"github.com/254carbon/gonogo/actions/script"
 	"github.com/254carbon/gonogo/internal/platform"
@@ -29,6 +31,12 @@ func list() []kind {
 				Cluster: x.Cluster.Writer(), Projects: x.Harbor, Quotas: x.Harbor, Logins: x.Harbor, Admin: x.HarborAdmin, Host: x.HarborHost,
 				Copier: x.Copiers, Hide: x.Mask.Add, Patches: x.PatchFolder(), Now: x.Now,
 			}), nil
+		}},
+		{backups.Info(), []string{"kubernetes"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
+			return backups.New(spec, *params.(*backups.Params), backups.Deps{Cluster: x.Cluster.Writer()}), nil
+		}},
+		{join.Info(), []string{"kubernetes"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
+			return join.New(spec, *params.(*join.Params), join.Deps{Cluster: x.Cluster.Writer(), Hide: x.Mask.Add, Folder: x.JoinFolder(), Now: x.Now}), nil
 		}},
 		{script.Info(), []string{"checkout"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
 			return script.New(spec, *params.(*script.Params), script.Deps{

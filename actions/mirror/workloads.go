@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/254carbon/gonogo/actions/managed"
 	"github.com/254carbon/gonogo/probes"
 )
 
@@ -128,16 +129,11 @@ func (a action) spared(w Workload, forced []string) string {
 		return ""
 	}
 	o := w.object
-	labels, notes := o.GetLabels(), o.GetAnnotations()
-	switch {
+	switch by := managed.By(o); {
 	case slices.Contains(a.Protect, w.Namespace):
 		return "what the registry needs to start must not come from it"
-	case labels["argocd.argoproj.io/instance"] != "" || notes["argocd.argoproj.io/tracking-id"] != "":
-		return "Argo CD manages it: change its source"
-	case labels["kustomize.toolkit.fluxcd.io/name"] != "" || labels["helm.toolkit.fluxcd.io/name"] != "":
-		return "Flux manages it: change its source"
-	case strings.EqualFold(labels["app.kubernetes.io/managed-by"], "helm") || notes["meta.helm.sh/release-name"] != "":
-		return "Helm manages it: change the values of its release"
+	case by != "":
+		return by
 	case slices.ContainsFunc(w.Containers, func(c Container) bool { return strings.HasPrefix(repositoryOf(c.Image), "docker.io/goharbor/") }):
 		return "it is a part of Harbor"
 	}

@@ -33,6 +33,7 @@ const (
 	userMirror        = "e2e-mirror"         // administrator
 	userRuns          = "e2e-runs"           // administrator
 	userRuns2         = "e2e-runs-2"         // administrator
+	userSchedules     = "e2e-schedules"      // may read schedules, and nothing of them change
 	userJudge         = "e2e-judge"          // the same, and rights on the evidence record, given by its test
 )
 
@@ -51,6 +52,7 @@ func users() []labtest.User {
 		{Name: userRuns2, Groups: administrators},
 		{Name: userNarrow},
 		{Name: userWatchless, Rules: everything("get", "list")},
+		{Name: userSchedules, Rules: readSchedules()},
 		{Name: userJudge, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list", "watch"}}}},
 		{Name: userNodes, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list", "watch"}}}},
 	}

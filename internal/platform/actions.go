@@ -81,6 +81,9 @@ func (x *Platform) openActions(p *profile.Profile, o Options) error {
 // PatchFolder is where an action writes patch files, if nobody names another folder; empty for nowhere.
 func (x *Platform) PatchFolder() string { return x.patches }
 
+// JoinFolder is where an action writes how nodes join, if nobody names a file; empty for nowhere.
+func (x *Platform) JoinFolder() string { return x.joining }
+
 // reader finds gonogo's own reading credential for Harbor; nil if there is none.
 func (x *Platform) reader(c *profile.Harbor) func(ctx context.Context) (string, string, error) {
 	if c.Read == nil {

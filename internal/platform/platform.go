@@ -84,6 +84,7 @@ type Platform struct {
 	Copiers func(folder, host string, credential func(ctx context.Context) (username, password string, err error)) (mirror.Copier, error)
 
 	patches string
+	joining string
 	info    cluster.Info
 	trouble map[string]error
 }
@@ -121,6 +122,7 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 	x.Memory = &Memory{}
 	if o.StateDir != "" {
 		x.Memory.dir = filepath.Join(o.StateDir, "memory")
+		x.joining = filepath.Join(o.StateDir, "join", fileName(p.Platform))
 		x.patches = filepath.Join(o.StateDir, "patches", fileName(p.Platform))
 	}
 	return x, nil

@@ -153,11 +153,28 @@ func (c *controllers) velero() error {
 		return err
 	}
 	for _, s := range all {
+		if err := c.acceptSchedule(s); err != nil {
+			return err
+		}
 		if err := c.runSchedule(s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// acceptSchedule says what Velero has against a new schedule, or enables it.
+func (c *controllers) acceptSchedule(s object) error {
+	if text(s, "status", "phase") != "" {
+		return nil
+	}
+	return c.edit(schedules, s, func(s object) {
+		status := sub(s, "status")
+		status["phase"] = "Enabled"
+		if _, err := cron.ParseStandard(text(s, "spec", "schedule")); err != nil {
+			status["phase"], status["validationErrors"] = "FailedValidation", []any{"invalid schedule: " + err.Error()}
+		}
+	})
 }
 
 func (c *controllers) validateLocations() error {
