@@ -13,6 +13,17 @@ func Refuse(format string, args ...any) error {
 	return &RefusedError{Reason: fmt.Sprintf(format, args...)}
 }
 
+// InputError is that a person gave an input that cannot be meant: no plan was made of it.
+type InputError struct {
+	Name string // of the input
+	Err  error  // what is wrong with it and what to write instead
+}
+
+func (e *InputError) Error() string { return e.Name + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *InputError) Unwrap() error { return e.Err }
+
 // StopError is a failure after which no other step can succeed either, so that even what would go on after a lenient step ends.
 type StopError struct{ Err error }
 

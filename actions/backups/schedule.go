@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/254carbon/gonogo/actions"
-	"github.com/254carbon/gonogo/actions/managed"
+	"github.com/254carbon/gonogo/actions/kube"
 	"github.com/254carbon/gonogo/probes"
 )
 
@@ -47,7 +47,7 @@ func (a action) Plan(ctx context.Context, _ actions.Inputs) (actions.Plan, error
 			p.Already++
 			continue
 		}
-		if by := managed.By(known[i]); by != "" {
+		if by := kube.ManagedBy(known[i]); by != "" {
 			p.Notes = append(p.Notes, fmt.Sprintf("%s is left as it is (%s): %s", s.Name, strings.Join(step.Detail, ", "), by))
 			continue
 		}
@@ -99,16 +99,13 @@ func (a action) allowed(ctx context.Context, p *actions.Plan) error {
 	if slices.ContainsFunc(p.Steps, func(s actions.Step) bool { return s.Effect == actions.Creates }) {
 		verbs = append(verbs, "create")
 	}
+	var rights []kube.Right
 	for _, verb := range verbs {
-		allowed, why, err := a.Cluster.CanI(ctx, verb, schedules.Group, schedules.Resource, "", a.Namespace, "")
-		if err != nil {
-			return fmt.Errorf("asking for the right to %s schedules in %s: %w", verb, a.Namespace, err)
-		}
-		if !allowed {
-			p.Missing = append(p.Missing, strings.TrimSuffix(fmt.Sprintf("the right to %s schedules.velero.io in namespace %s: %s", verb, a.Namespace, probes.Clean(why, 200)), ": "))
-		}
+		rights = append(rights, kube.Right{Verb: verb, Resource: schedules.GroupResource(), Namespace: a.Namespace})
 	}
-	return nil
+	var err error
+	p.Missing, err = kube.Missing(ctx, a.Cluster, rights...)
+	return err
 }
 
 // lines say how a schedule differs from what is declared, or all that it will be if there is none.

@@ -84,11 +84,11 @@ func (a action) Spec() actions.Spec { return a.spec }
 func (a action) file(in actions.Inputs) (string, error) {
 	switch path := in[inFile]; {
 	case path == "" && a.Folder == "":
-		return "", errors.New("there is no folder for the file: name one with file=/…")
+		return "", &actions.InputError{Name: inFile, Err: errors.New("there is no folder for it: name one, /…")}
 	case path == "":
 		return filepath.Join(a.Folder, "kubeadm-join.sh"), nil
 	case !filepath.IsAbs(path):
-		return "", fmt.Errorf("file %q is no absolute path", path)
+		return "", &actions.InputError{Name: inFile, Err: fmt.Errorf("%q is no absolute path", path)}
 	default:
 		return filepath.Clean(path), nil
 	}

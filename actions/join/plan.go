@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/util/cert"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/kube"
 	"github.com/254carbon/gonogo/probes"
 )
 
@@ -172,17 +173,11 @@ func (a action) missing(ctx context.Context, revoke bool) ([]string, error) {
 	if revoke {
 		verbs = []string{"list", "delete"}
 	}
-	var all []string
+	var rights []kube.Right
 	for _, verb := range verbs {
-		allowed, why, err := a.Cluster.CanI(ctx, verb, "", "secrets", "", system, "")
-		if err != nil {
-			return nil, fmt.Errorf("asking for the right to %s secrets in %s: %w", verb, system, err)
-		}
-		if !allowed {
-			all = append(all, strings.TrimSuffix(fmt.Sprintf("the right to %s secrets in namespace %s: %s", verb, system, probes.Clean(why, 200)), ": "))
-		}
+		rights = append(rights, kube.Right{Verb: verb, Resource: secrets.GroupResource(), Namespace: system})
 	}
-	return all, nil
+	return kube.Missing(ctx, a.Cluster, rights...)
 }
 
 // spare is how long a token must last to be worth handing out.

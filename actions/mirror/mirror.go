@@ -175,20 +175,9 @@ func New(spec actions.Spec, p Params, d Deps) actions.Action {
 		p.Push = d.Host
 	}
 	if d.Pause == nil {
-		d.Pause = pause
+		d.Pause = actions.Pause
 	}
 	return action{spec: With(spec), Params: p, Deps: d}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 type action struct {

@@ -131,17 +131,9 @@ func (w *world) carry(t *testing.T, p actions.Plan, times int, out *said, before
 func TestThePlatformIsTakenOffDockerHub(t *testing.T) {
 	var w *world
 	actiontest.Suite(t, actiontest.Options{
-		New:    func(t *testing.T) actions.Action { w = start(t, false); return w.action },
-		Inputs: actions.Inputs{"apply": "true"},
-		Writes: func() int {
-			n := 0
-			for _, r := range w.Requests() {
-				if r.Method != "GET" && r.Method != "HEAD" && !strings.HasSuffix(r.Path, "selfsubjectaccessreviews") {
-					n++
-				}
-			}
-			return n
-		},
+		New:     func(t *testing.T) actions.Action { w = start(t, false); return w.action },
+		Inputs:  actions.Inputs{"apply": "true"},
+		Writes:  func() int { return w.Writes() },
 		Secrets: func() []string { return w.secrets(t) },
 	})
 	w.Harbor.Change(func(s *harbor.State) {
@@ -287,10 +279,8 @@ func TestReadOnlyModePlansAndChangesNothing(t *testing.T) {
 			t.Errorf("%s was let through", s.ID)
 		}
 	}
-	for _, r := range w.Requests() {
-		if read := r.Method == "GET" || r.Method == "HEAD" || strings.HasSuffix(r.Path, "selfsubjectaccessreviews"); !read {
-			t.Errorf("%s %s", r.Method, r.Path)
-		}
+	if n := w.Writes(); n > 0 {
+		t.Errorf("%d requests were no reads: %+v", n, w.Requests())
 	}
 }
 

@@ -9,8 +9,10 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/kube"
 	"github.com/254carbon/gonogo/probes"
 )
 
@@ -61,7 +63,7 @@ func (p *planner) rewrite(all []Workload) error {
 	forced := list(p.in[inForce])
 	for _, f := range forced {
 		if !slices.ContainsFunc(all, func(w Workload) bool { return w.place() == f }) {
-			return fmt.Errorf("force: there is no workload %s; write namespace/name", probes.Clean(f, 200))
+			return &actions.InputError{Name: inForce, Err: fmt.Errorf("there is no workload %s; write namespace/name", probes.Clean(f, 200))}
 		}
 	}
 	for _, w := range all {
@@ -215,8 +217,10 @@ func (r Rewrite) rewritten(o *unstructured.Unstructured, pullSecret string) bool
 
 // rights asks what the plan needs and the credential may not.
 func (p *planner) rights() error {
-	type right struct{ verb, group, resource, namespace string }
-	wanted := map[right]bool{}
+	wanted := map[kube.Right]bool{}
+	want := func(verb string, resource schema.GroupVersionResource, namespace string) {
+		wanted[kube.Right{Verb: verb, Resource: resource.GroupResource(), Namespace: namespace}] = true
+	}
 	for _, s := range p.plan.Steps {
 		switch kind, rest, _ := strings.Cut(s.ID, " "); kind {
 		case "robot":
@@ -224,39 +228,25 @@ func (p *planner) rights() error {
 				continue
 			}
 			namespace, _ := p.secretPlace()
-			wanted[right{"patch", "", "secrets", namespace}] = true
-			wanted[right{"get", "", "secrets", namespace}] = true
+			want("patch", secrets, namespace)
+			want("get", secrets, namespace)
 		case "pull-secret":
-			wanted[right{"patch", "", "secrets", rest}] = true
+			want("patch", secrets, rest)
 		case "canary":
-			wanted[right{"list", "", "nodes", ""}] = true
+			want("list", nodes, "")
 			for _, verb := range []string{"create", "get", "list", "delete"} {
-				wanted[right{verb, "", "pods", p.Canary}] = true
+				want(verb, pods, p.Canary)
 			}
 		case "rewrite":
 			var r Rewrite
 			if err := json.Unmarshal(s.Data, &r); err != nil {
 				return err
 			}
-			resource := resourceOf(r.Kind)
-			wanted[right{"patch", resource.Group, resource.Resource, r.Namespace}] = true
+			want("patch", resourceOf(r.Kind), r.Namespace)
 		}
 	}
-	for _, w := range slices.SortedFunc(maps.Keys(wanted), func(a, b right) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }) {
-		allowed, why, err := p.Cluster.CanI(p.ctx, w.verb, w.group, w.resource, "", w.namespace, "")
-		if err != nil {
-			return err
-		}
-		if !allowed {
-			if why != "" {
-				why = ": " + why
-			}
-			where := w.namespace
-			if where == "" {
-				where = "the cluster"
-			}
-			p.missing("the right to %s %s in %s%s", w.verb, w.resource, where, why)
-		}
-	}
-	return nil
+	rights := slices.SortedFunc(maps.Keys(wanted), func(a, b kube.Right) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	missing, err := kube.Missing(p.ctx, p.Cluster, rights...)
+	p.plan.Missing = append(p.plan.Missing, missing...)
+	return err
 }

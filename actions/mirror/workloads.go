@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/254carbon/gonogo/actions/managed"
+	"github.com/254carbon/gonogo/actions/kube"
 	"github.com/254carbon/gonogo/probes"
 )
 
@@ -129,7 +129,7 @@ func (a action) spared(w Workload, forced []string) string {
 		return ""
 	}
 	o := w.object
-	switch by := managed.By(o); {
+	switch by := kube.ManagedBy(o); {
 	case slices.Contains(a.Protect, w.Namespace):
 		return "what the registry needs to start must not come from it"
 	case by != "":

@@ -137,10 +137,13 @@ func (s *session) noSuchAction(id probes.ID) error {
 // refusal gives an error its exit code.
 func refusal(ctx context.Context, err error) error {
 	var refused *actions.RefusedError
+	var input *actions.InputError
 	var known exitError
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &input):
+		return exitError{code: exitUsage, err: err}
 	case errors.As(err, &refused):
 		return exitError{code: exitRefused, err: err}
 	case ctx.Err() != nil:

@@ -23,6 +23,7 @@ func TestRunFromTheCommandLine(t *testing.T) {
 		"no such input":         {[]string{"run", "mirror-script", "--set", "a=b", "--yes"}, exitUsage, "", "takes no inputs"},
 		"no such output":        {[]string{"run", "mirror-script", "-o", "xml"}, exitUsage, "", `no output "xml"`},
 		"by hand":               {[]string{"run", "sso", "--plan"}, exitRefused, "", "done by hand"},
+		"no such path":          {[]string{"run", "join-command", "--plan", "--set", "file=x"}, exitUsage, "", "is no absolute path"},
 		"none joins kind":       {[]string{"run", "join-command", "--plan"}, exitRefused, "", "is a container of kind"},
 		"a plan":                {[]string{"run", "mirror-script", "--plan"}, exitOK, "Run scripts/mirror-images.sh localhost:5000 harbor", ""},
 		"a plan when reading":   {[]string{"run", "mirror-script", "--plan", "--read-only"}, exitOK, "1 step, 1 change", ""},

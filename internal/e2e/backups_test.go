@@ -40,7 +40,7 @@ func TestBackupSchedulesAreMended(t *testing.T) {
 
 	narrow := newStation(t, kubeconfig(t, lab, userSchedules), profile)
 	o := narrow.run(t, "run", "backup-schedule", "--yes")
-	if o.code != 3 || !strings.Contains(o.stdout+o.stderr, "the right to patch schedules.velero.io in namespace velero") {
+	if o.code != 3 || !strings.Contains(o.stdout+o.stderr, "the right to patch schedules.velero.io in velero") {
 		t.Errorf("without the right: exit code %d\n%s\n%s", o.code, o.stdout, o.stderr)
 	}
 	if _, err := in.Get(t.Context(), "mend-gone", metav1.GetOptions{}); err == nil {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -348,6 +349,17 @@ func (s *Sim) Label() string {
 
 // Requests returns what reached the simulated servers so far, in order.
 func (s *Sim) Requests() []Request { return s.hosts.log.all() }
+
+// Writes counts the requests so far that were no reads; asking what one may do is one.
+func (s *Sim) Writes() int {
+	n := 0
+	for _, r := range s.Requests() {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && !strings.HasSuffix(r.Path, "/selfsubjectaccessreviews") {
+			n++
+		}
+	}
+	return n
+}
 
 // Handshakes returns how many TLS handshakes asked for each name so far.
 func (s *Sim) Handshakes() map[string]int { return s.hosts.log.handshakes() }

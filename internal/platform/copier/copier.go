@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/actions/mirror"
 )
 
@@ -74,7 +75,7 @@ func New(o Options) (*Copier, error) {
 		o.Now = time.Now
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = actions.Pause
 	}
 	c := &Copier{o: o, hosts: map[string]*host{}, flights: map[string]*flight{}, memory: &memory{}}
 	if o.Folder != "" {
@@ -85,17 +86,6 @@ func New(o Options) (*Copier, error) {
 		c.memory = m
 	}
 	return c, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // Close lets go of connections and files.
