@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/access"
 	"github.com/254carbon/gonogo/actions/backups"
 	"github.com/254carbon/gonogo/actions/join"
 	"github.com/254carbon/gonogo/actions/mirror"
@@ -13,6 +14,7 @@ import (
 	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/command"
+	"github.com/254carbon/gonogo/probes/edge"
 	"github.com/254carbon/gonogo/probes/files"
 )
 
@@ -37,6 +39,14 @@ func list() []kind {
 		}},
 		{join.Info(), []string{"kubernetes"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
 			return join.New(spec, *params.(*join.Params), join.Deps{Cluster: x.Cluster.Writer(), Hide: x.Mask.Add, Folder: x.JoinFolder(), Now: x.Now}), nil
+		}},
+		{access.Info(), []string{"cloudflare"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
+			return access.New(spec, *params.(*access.Params), access.Deps{
+				API: x.CloudflareWriter, Folder: x.UndoFolder(), Now: x.Now,
+				Outside: func(team, host string, paths []string) probes.Probe {
+					return edge.New(x.Outside, edge.Params{Team: team, Hosts: []string{host}, Paths: paths}, x.Now)
+				},
+			}), nil
 		}},
 		{script.Info(), []string{"checkout"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
 			return script.New(spec, *params.(*script.Params), script.Deps{

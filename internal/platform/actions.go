@@ -84,6 +84,9 @@ func (x *Platform) PatchFolder() string { return x.patches }
 // JoinFolder is where an action writes how nodes join, if nobody names a file; empty for nowhere.
 func (x *Platform) JoinFolder() string { return x.joining }
 
+// UndoFolder is where the action that sets up single sign-on keeps the state before; empty for nowhere.
+func (x *Platform) UndoFolder() string { return x.undo }
+
 // reader finds gonogo's own reading credential for Harbor; nil if there is none.
 func (x *Platform) reader(c *profile.Harbor) func(ctx context.Context) (string, string, error) {
 	if c.Read == nil {

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/254carbon/gonogo/internal/platform/cloudflare"
@@ -33,6 +34,23 @@ func (x *Platform) openCloudflare(c *profile.Cloudflare, o Options) error {
 		}
 	}
 	client, err := cloudflare.New(co)
-	x.Cloudflare = client
-	return err
+	if err != nil {
+		return err
+	}
+	var write func(ctx context.Context) (string, error)
+	if c.Write != nil {
+		write = func(ctx context.Context) (string, error) {
+			if o.ReadOnly {
+				return "", errors.New("in read-only mode the token of the actions for Cloudflare is not looked for")
+			}
+			token, err := x.Secrets.Resolve(ctx, c.Write.Token)
+			if err != nil {
+				return "", fmt.Errorf("finding the token of the actions for Cloudflare: %w", err)
+			}
+			return token, nil
+		}
+	}
+	x.Cloudflare, x.CloudflareWriter = client, client.Writer(write)
+	x.CloudflareWriter.ReadOnly = o.ReadOnly
+	return nil
 }

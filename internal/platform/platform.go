@@ -77,6 +77,8 @@ type Platform struct {
 	Checkout   *checkout.Checkout
 	Evidence   *record.Record
 
+	CloudflareWriter *cloudflare.Writer // Cloudflare as actions change it; nil without a connection
+
 	HarborAdmin *harbor.Admin // Harbor as actions change it; nil without a connection
 	HarborHost  string        // its registry's
 	// Copiers returns what copies images, which remembers in a folder; credential is for a host, nil for gonogo's own reading one, which
@@ -85,6 +87,7 @@ type Platform struct {
 
 	patches string
 	joining string
+	undo    string
 	info    cluster.Info
 	trouble map[string]error
 }
@@ -123,6 +126,7 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 	if o.StateDir != "" {
 		x.Memory.dir = filepath.Join(o.StateDir, "memory")
 		x.joining = filepath.Join(o.StateDir, "join", fileName(p.Platform))
+		x.undo = filepath.Join(o.StateDir, "sso", fileName(p.Platform))
 		x.patches = filepath.Join(o.StateDir, "patches", fileName(p.Platform))
 	}
 	return x, nil

@@ -47,7 +47,7 @@ func (p AccessParams) Validate() error {
 	seen := map[string]bool{}
 	for _, a := range p.Apps {
 		switch {
-		case !isHost(a.Host):
+		case !IsHost(a.Host):
 			return fmt.Errorf("apps: %q is not the name of a host", a.Host)
 		case seen[a.Host]:
 			return fmt.Errorf("apps: %s is there twice", a.Host)
@@ -62,8 +62,8 @@ func (p AccessParams) Validate() error {
 	return nil
 }
 
-// isHost reports whether a text is a plain name of a host, in lower case.
-func isHost(text string) bool {
+// IsHost reports whether a text is a plain name of a host, in lower case.
+func IsHost(text string) bool {
 	if text == "" || len(text) > 253 || net.ParseIP(text) != nil || !strings.Contains(text, ".") {
 		return false
 	}
@@ -205,7 +205,7 @@ func (p *accessProbe) under(app Application) string {
 	for _, domain := range app.Domains {
 		host, _, path := strings.Cut(domain, "/")
 		for _, a := range p.params.Apps {
-			if host == a.Host || path && covers(host, a.Host) {
+			if host == a.Host || path && Covers(host, a.Host) {
 				return a.Host
 			}
 		}

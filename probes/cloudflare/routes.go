@@ -28,7 +28,7 @@ func (p RoutesParams) Validate() error {
 		return fmt.Errorf("tunnelID: %q is not the id of a tunnel", p.TunnelID)
 	}
 	for _, host := range p.Public {
-		if !isHost(host) {
+		if !IsHost(host) {
 			return fmt.Errorf("public: %q is not the name of a host", host)
 		}
 	}
@@ -119,16 +119,16 @@ func (p *routesProbe) judge(label string, routes Routes, apps Applications) prob
 // covering returns the application that covers a host as a whole. One with a bypass covers nothing, nor does one for a path.
 func covering(apps []Application, host string) *Application {
 	for i, app := range apps {
-		if app.selfHosted() && app.bypassed() == "" && slices.ContainsFunc(app.Domains, func(domain string) bool { return covers(domain, host) }) {
+		if app.selfHosted() && app.bypassed() == "" && slices.ContainsFunc(app.Domains, func(domain string) bool { return Covers(domain, host) }) {
 			return &apps[i]
 		}
 	}
 	return nil
 }
 
-// covers reports whether the host of an application takes in another one, which may itself have wildcards. A * stands for any text without
+// Covers reports whether the host of an application takes in another one, which may itself have wildcards. A * stands for any text without
 // a dot.
-func covers(domain, host string) bool {
+func Covers(domain, host string) bool {
 	if strings.Contains(domain, "/") {
 		return false
 	}

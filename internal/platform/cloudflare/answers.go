@@ -86,7 +86,7 @@ type block struct {
 	until time.Time // on the machine's clock
 }
 
-func newAnswers(next http.RoundTripper, now func() time.Time) *answers {
+func newAnswers(next http.RoundTripper, now func() time.Time, perSecond rate.Limit) *answers {
 	return &answers{next: next, now: now, limiter: rate.NewLimiter(perSecond, burst), blocked: map[[sha256.Size]byte]block{}}
 }
 
@@ -121,7 +121,7 @@ func (t *answers) once(r *http.Request, key [sha256.Size]byte) (*http.Response, 
 		return nil, nil, &blockedError{why: b.why, until: t.now().Add(left)}
 	}
 	if err := t.limiter.Wait(r.Context()); err != nil {
-		return nil, nil, fmt.Errorf("waiting for a turn among %d requests a second: %w", perSecond, err)
+		return nil, nil, fmt.Errorf("waiting for a turn among %g requests a second: %w", float64(t.limiter.Limit()), err)
 	}
 	resp, err := t.next.RoundTrip(r)
 	if err != nil {

@@ -4,6 +4,7 @@ package cloudflare
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/cloudflare/cloudflare-go/v7/option"
 	"github.com/cloudflare/cloudflare-go/v7/zero_trust"
+	"golang.org/x/time/rate"
 
 	"github.com/254carbon/gonogo/probes"
 	probe "github.com/254carbon/gonogo/probes/cloudflare"
@@ -35,6 +37,8 @@ type Options struct {
 	Account func(ctx context.Context) (string, error)
 	// Token returns the token that gonogo itself reads with; nil if there is none.
 	Token func(ctx context.Context) (string, error)
+	// Rate is how many requests a second are sent in the long run; 0 for half of what Cloudflare allows.
+	Rate float64
 	// Now stamps answers; nil for the machine's clock. Pauses are measured on the machine's own clock.
 	Now func() time.Time
 }
@@ -75,7 +79,7 @@ func New(o Options) (*Client, error) {
 	base.Path = strings.TrimRight(base.Path, "/") + "/"
 	c := &Client{base: base, account: o.Account, token: o.Token, now: o.Now}
 	c.http = &http.Client{
-		Transport:     newAnswers(o.Transport, o.Now),
+		Transport:     newAnswers(o.Transport, o.Now, rate.Limit(cmp.Or(o.Rate, perSecond))),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	// The vendor's client retries ten times by default, writes too.

@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
+	"strings"
+
+	"github.com/cloudflare/cloudflare-go/v7/zero_trust"
 )
 
 // collection is one kind of thing of Access that can be listed, made, replaced and deleted. Its items are kept as the API shows them.
@@ -22,11 +26,7 @@ type collection struct {
 func collections() []collection {
 	return []collection{{
 		path: "apps", read: AppsRead, edit: AppsEdit, items: func(s *State) *[]map[string]any { return &s.Apps },
-		fields: []string{
-			"type", "name", "domain", "destinations", "session_duration", "allowed_idps", "auto_redirect_to_identity", "app_launcher_visible",
-			"policies", "tags", "service_auth_401_redirect", "http_only_cookie_attribute", "same_site_cookie_attribute", "enable_binding_cookie",
-			"custom_deny_url", "logo_url", "skip_interstitial", "options_preflight_bypass",
-		},
+		fields:   tags[zero_trust.AccessApplicationUpdateParamsBodySelfHostedApplication](),
 		required: []string{"type"}, query: []string{"name", "domain", "aud", "exact", "search", "page", "per_page"}, problem: (*call).appProblem,
 	}, {
 		path: "identity_providers", read: OrgRead, edit: OrgEdit, items: func(s *State) *[]map[string]any { return &s.Providers },
@@ -34,9 +34,23 @@ func collections() []collection {
 		problem: func(*call, map[string]any, string) (int, string) { return 0, "" },
 	}, {
 		path: "policies", read: AppsRead, edit: AppsEdit, items: func(s *State) *[]map[string]any { return &s.Policies },
-		fields:   []string{"name", "decision", "include", "exclude", "require", "session_duration", "approval_required", "isolation_required"},
+		fields:   tags[zero_trust.AccessPolicyUpdateParams](),
 		required: []string{"name", "decision", "include"}, query: []string{"page", "per_page"}, problem: (*call).policyProblem,
+	}, {
+		path: "service_tokens", read: ServiceRead, edit: ServiceEdit, items: func(s *State) *[]map[string]any { return &s.Services },
+		fields: []string{"name", "duration"}, required: []string{"name"}, query: []string{"page", "per_page", "name"},
+		problem: func(*call, map[string]any, string) (int, string) { return 0, "" },
 	}}
+}
+
+// tags lists the fields of a vendor's struct by their names in JSON.
+func tags[T any]() (names []string) {
+	for f := range reflect.TypeFor[T]().Fields() {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func text(m map[string]any, key string) string {

@@ -33,10 +33,10 @@ func Documented(now time.Time, tokens Credentials) State {
 	s := State{Account: AccountID, Zone: Zone{ID: "0254c0ffee0254c0ffee0254c0ffee02", Name: Domain}, NextID: 1}
 	s.Tokens = []Token{
 		{ID: "0254aaaa0254aaaa0254aaaa0254aaaa", Value: tokens.Reader, Status: "active", Permissions: []string{
-			TunnelRead, AccountRead, ZoneRead, AppsRead, OrgRead,
+			TunnelRead, AccountRead, ZoneRead, AppsRead, OrgRead, ServiceRead,
 		}},
 		{ID: "0254bbbb0254bbbb0254bbbb0254bbbb", Value: tokens.Platform, Status: "active", NotBefore: &created, Expires: &expires, Permissions: []string{
-			TunnelRead, AccountRead, ZoneRead, AppsEdit, OrgEdit,
+			TunnelRead, AccountRead, ZoneRead, AppsEdit, OrgEdit, TokensRead,
 		}},
 	}
 	tunnel := Tunnel{ID: TunnelID, Name: TunnelName, Status: "healthy", Created: created}

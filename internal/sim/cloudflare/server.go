@@ -36,6 +36,7 @@ type Server struct {
 	mu      sync.Mutex // guards what follows
 	state   State
 	windows map[string]*window // by token
+	flaky   func(r *http.Request) bool
 }
 
 // window counts a token's requests.
@@ -68,6 +69,9 @@ const (
 	AppsEdit    = "Access: Apps and Policies Write"
 	OrgRead     = "Access: Organizations, Identity Providers, and Groups Read"
 	OrgEdit     = "Access: Organizations, Identity Providers, and Groups Write"
+	TokensRead  = "API Tokens Read"
+	ServiceRead = "Access: Service Tokens Read"
+	ServiceEdit = "Access: Service Tokens Write"
 )
 
 func (s *Server) routes() {
@@ -77,6 +81,7 @@ func (s *Server) routes() {
 	}
 	route("GET /user/tokens/verify", "", func(c *call) { c.verify(false) })
 	route("GET /accounts/{account}/tokens/verify", "", func(c *call) { c.verify(true) })
+	route("GET /user/tokens/{id}", TokensRead, (*call).getToken)
 	route("GET /accounts", AccountRead, (*call).listAccounts)
 	route("GET /zones", ZoneRead, (*call).listZones)
 	route("GET /accounts/{account}/cfd_tunnel", TunnelRead, (*call).listTunnels)
@@ -84,6 +89,9 @@ func (s *Server) routes() {
 	route("GET /accounts/{account}/cfd_tunnel/{id}/connections", TunnelRead, (*call).connections)
 	route("GET /accounts/{account}/cfd_tunnel/{id}/configurations", TunnelRead, (*call).configuration)
 	route("GET /accounts/{account}/access/organizations", OrgRead, func(c *call) { c.ok(c.st.Org) })
+	route("POST /accounts/{account}/access/policy-tests", AppsEdit, (*call).testPolicies)
+	route("GET /accounts/{account}/access/policy-tests/{id}", AppsRead, (*call).policyTest)
+	route("GET /accounts/{account}/access/policy-tests/{id}/users", AppsRead, (*call).testedUsers)
 	for _, k := range collections() {
 		path := "/accounts/{account}/access/" + k.path
 		route("GET "+path, k.read, func(c *call) { c.list(k) })
@@ -98,8 +106,32 @@ func (s *Server) routes() {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	s.mu.Lock()
+	flaky := s.flaky
+	s.mu.Unlock()
+	if flaky != nil && r.Method != http.MethodGet && flaky(r) {
+		s.mux.ServeHTTP(lost{http.Header{}}, r)
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = w.Write([]byte("<html><title>502 Bad Gateway</title></html>"))
+		return
+	}
 	s.mux.ServeHTTP(w, r)
 }
+
+// Lose has the answers to some of the requests that change something lost after they had their effect: those for which flaky says so.
+func (s *Server) Lose(flaky func(r *http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flaky = flaky
+}
+
+// lost is an answer that nobody gets.
+type lost struct{ header http.Header }
+
+func (l lost) Header() http.Header         { return l.header }
+func (l lost) Write(p []byte) (int, error) { return len(p), nil }
+func (l lost) WriteHeader(int)             {}
 
 // call is one request.
 type call struct {

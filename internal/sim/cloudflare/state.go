@@ -18,6 +18,9 @@ type State struct {
 	Apps      []map[string]any `json:"apps"` // as the API shows them
 	Providers []map[string]any `json:"providers"`
 	Policies  []map[string]any `json:"policies"`
+	Services  []map[string]any `json:"serviceTokens,omitempty"`
+	Users     []string         `json:"users,omitempty"` // addresses that logged in before
+	Tests     []map[string]any `json:"-"`               // of policies
 	NextID    int64            `json:"nextId"`
 }
 

@@ -1,0 +1,621 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/probes"
+	"github.com/254carbon/gonogo/probes/cloudflare"
+)
+
+// change is what one step does to one thing of the account. Bodies hold placeholders for what is made by earlier steps.
+type change struct {
+	Kind   Kind   `json:"kind"`
+	ID     string `json:"id,omitempty"` // of what is there; empty for what is to be made
+	Key    string `json:"key"`          // by which it is found: an application's host, a policy's name, a provider's type
+	Body   Object `json:"body,omitempty"`
+	Before Object `json:"before,omitempty"` // as it could be written again
+	Delete bool   `json:"delete,omitempty"`
+}
+
+// The names of steps, besides those of changes.
+const (
+	stepRights   = "rights"
+	stepOperator = "operator"
+	validate     = "validate "
+)
+
+// probe is the data of a step that tests an address or looks at a host.
+type probe struct {
+	Email    string   `json:"email,omitempty"`
+	Policies []Object `json:"policies,omitempty"`
+	Host     string   `json:"host,omitempty"`
+}
+
+// planner makes a plan.
+type planner struct {
+	action
+	account
+	plan    *actions.Plan
+	widen   bool
+	needs   []string            // the steps before everything that changes something
+	policy  map[string]string   // the step that makes or changes a policy, by name
+	changed []Object            // policies that people will meet, as they will be
+	made    map[string][]string // the hosts that a new or changed application covers, by its host
+}
+
+// Plan implements [actions.Action].
+func (a action) Plan(ctx context.Context, in actions.Inputs) (actions.Plan, error) {
+	p := actions.Plan{Parallel: 8}
+	email := strings.TrimSpace(in[inputEmail])
+	if email != "" {
+		if err := address(email); err != nil {
+			return p, &actions.InputError{Name: inputEmail, Err: err}
+		}
+	}
+	x := planner{action: a, plan: &p, widen: in.Switch(inputWiden), policy: map[string]string{}, made: map[string][]string{}}
+	x.things = map[Kind][]Object{}
+	kinds := []Kind{Providers, Policies, Apps}
+	if len(a.Programs) > 0 {
+		kinds = append(kinds, ServiceTokens)
+	}
+	var err error
+	for _, k := range kinds {
+		if x.things[k], err = a.API.List(ctx, k); err != nil {
+			return p, err
+		}
+	}
+	if in.Switch(inputRollback) {
+		return p, x.rollback(ctx)
+	}
+	x.login()
+	x.programs()
+	for _, app := range a.Apps {
+		x.app(app)
+	}
+	if err := x.routes(ctx); err != nil {
+		p.Notes = append(p.Notes, "which hosts are routed without an application cannot be told: "+err.Error())
+	}
+	changes := p.Changes()
+	p.Summary = fmt.Sprintf("%d changes to Access for %d applications", changes, len(a.Apps))
+	if changes == 0 {
+		p.Steps = nil
+		return p, nil
+	}
+	x.operator(email)
+	x.validate()
+	return p, x.rights(ctx)
+}
+
+func (x *planner) note(format string, args ...any) {
+	x.plan.Notes = append(x.plan.Notes, fmt.Sprintf(format, args...))
+}
+
+// add adds a step that changes something.
+func (x *planner) add(c change, title string, needs ...string) string {
+	data, err := json.Marshal(c)
+	if err != nil { // of what was decoded from JSON
+		x.note("%s is left out: %v", title, err)
+		return ""
+	}
+	s := actions.Step{ID: string(c.Kind) + " " + c.Key, Title: title, Target: probes.Clean(c.Key, 200), Effect: actions.Creates, Data: data, Needs: needs}
+	switch {
+	case c.Delete:
+		s.Effect, s.Detail = actions.Deletes, x.difference(c.Kind, nil, c.Before)
+	case c.ID != "":
+		s.Effect, s.Detail = actions.Updates, x.difference(c.Kind, c.Before, c.Body)
+	default:
+		s.Detail = x.difference(c.Kind, nil, c.Body)
+	}
+	x.plan.Steps = append(x.plan.Steps, s)
+	return s.ID
+}
+
+// login sees to the identity provider.
+func (x *planner) login() {
+	if x.provider(x.Login) != nil {
+		x.plan.Already++
+		return
+	}
+	name := x.Login
+	if name == "onetimepin" {
+		name = "One-time PIN"
+	}
+	if name == x.Login {
+		x.plan.Missing = append(x.plan.Missing, fmt.Sprintf("an identity provider of type %s: gonogo makes only the one-time PIN by itself", x.Login))
+		return
+	}
+	id := x.add(change{Kind: Providers, Key: x.Login, Body: Object{"name": name, "type": x.Login, "config": map[string]any{}}}, "Create the login method "+name)
+	x.needs = append(x.needs, id)
+}
+
+// allowed are the rules of those who may come in.
+func (x *planner) allowed() []any {
+	var all []any
+	for _, d := range x.Allow.EmailDomains {
+		all = append(all, map[string]any{"email_domain": map[string]any{"domain": d}})
+	}
+	for _, e := range x.Allow.Emails {
+		all = append(all, map[string]any{"email": map[string]any{"email": e}})
+	}
+	for _, g := range x.Allow.Groups {
+		all = append(all, map[string]any{"group": map[string]any{"id": g}})
+	}
+	return all
+}
+
+// programs sees to the policies of programs, which come before the applications that shut them out.
+func (x *planner) programs() {
+	for _, program := range x.Programs {
+		var include []any
+		for _, name := range program.Tokens {
+			found := x.named(ServiceTokens, name)
+			if len(found) != 1 {
+				x.plan.Missing = append(x.plan.Missing, fmt.Sprintf("the service token %s: there are %d of that name; without it the programs of policy %q would be locked out (make it under Zero Trust → Access → Service auth)", name, len(found), program.Policy))
+				continue
+			}
+			include = append(include, map[string]any{"service_token": map[string]any{"token_id": text(found[0], "id")}})
+		}
+		body := Object{"name": program.Policy, "decision": "non_identity", "include": include, "exclude": []any{}, "require": []any{}}
+		known := x.named(Policies, program.Policy)
+		if len(known) == 0 {
+			x.policy[program.Policy] = x.add(change{Kind: Policies, Key: program.Policy, Body: body}, "Create the policy "+program.Policy, x.needs...)
+			continue
+		}
+		if lines := x.difference(Policies, known[0], body); len(lines) > 0 {
+			x.note("the policy %s is not as declared (%s) and stays as it is: change it by hand", program.Policy, strings.Join(lines, "; "))
+			continue
+		}
+		x.plan.Already++
+	}
+}
+
+// person sees to a policy that lets people in, in the form in which it is, and returns what refers to it; false if it must not be used. A
+// policy that is there is never made wider, unless that is wanted. like is an application that refers to it, or nil.
+func (x *planner) person(name string, like Object) (id string, ok bool) {
+	known := x.named(Policies, name)
+	if len(known) > 1 {
+		known = slices.DeleteFunc(known, func(p Object) bool {
+			return !slices.ContainsFunc(x.references(like), func(r reference) bool { return r.id == text(p, "id") })
+		})
+		if len(known) != 1 {
+			x.note("there are several policies called %q: which of them is meant cannot be told, so that none is used", name)
+			return "", false
+		}
+	}
+	login := map[string]any{"login_method": map[string]any{"id": loginPrefix + x.Login}}
+	if step, planned := x.policy[name]; planned {
+		_ = step
+		if len(known) == 1 {
+			return text(known[0], "id"), true
+		}
+		return policyPrefix + name, true
+	}
+	if len(known) == 0 {
+		body := Object{"name": name, "decision": "allow", "include": x.allowed(), "exclude": []any{}, "require": []any{login}}
+		x.policy[name] = x.add(change{Kind: Policies, Key: name, Body: body}, "Create the policy "+name, x.needs...)
+		x.changed = append(x.changed, body)
+		return policyPrefix + name, true
+	}
+	x.overlay(known[0], login)
+	return text(known[0], "id"), true
+}
+
+// overlay narrows a policy that is there to what is declared, and widens it only if that is wanted.
+func (x *planner) overlay(p Object, login map[string]any) {
+	name := text(p, "name")
+	before, unknown := x.API.Writable(Policies, p)
+	switch decision := text(p, "decision"); {
+	case len(unknown) > 0:
+		x.note("the policy %s has fields that gonogo does not know (%s) and stays as it is", name, strings.Join(unknown, ", "))
+		return
+	case decision != "allow" && decision != "bypass":
+		x.note("the policy %s says %s and stays as it is: a policy that keeps people out is not taken away", name, decision)
+		return
+	}
+	body := clone(before)
+	body["decision"] = "allow"
+	include, more := x.narrow(list(before, "include"))
+	if len(more) > 0 && x.widen {
+		include, more = append(include, more...), nil
+	}
+	switch {
+	case len(more) > 0 && len(include) == 0:
+		x.note("the policy %s lets in others than declared (%s) and stays as it is: --set widen=true makes it let in %s", name,
+			strings.Join(x.rules(list(before, "include")), ", "), strings.Join(x.rules(more), ", "))
+		include = list(before, "include")
+	case len(more) > 0:
+		x.note("the policy %s lets in fewer than declared and stays so: --set widen=true adds %s", name, strings.Join(x.rules(more), ", "))
+	}
+	body["include"] = include
+	methods := 0
+	for _, r := range list(before, "require") {
+		if m, ok := r.(map[string]any); ok && m["login_method"] != nil {
+			methods++
+			if x.rule(r) != x.rule(login) {
+				x.note("the policy %s requires another login than %s (%s), which stays", name, x.Login, x.rule(r))
+			}
+		}
+	}
+	if methods == 0 {
+		body["require"] = append(slices.Clone(list(before, "require")), login)
+	}
+	if len(x.difference(Policies, before, body)) == 0 {
+		x.policy[name] = ""
+		x.plan.Already++
+		return
+	}
+	if n := x.uses(text(p, "id")); n > 1 {
+		x.note("the policy %s is used by %d applications, which it changes for all", name, n)
+	}
+	x.policy[name] = x.add(change{Kind: Policies, ID: text(p, "id"), Key: name, Body: body, Before: before}, "Change the policy "+name, x.needs...)
+	x.changed = append(x.changed, body)
+}
+
+func (x *planner) uses(id string) (n int) {
+	for _, app := range x.things[Apps] {
+		if slices.ContainsFunc(x.references(app), func(r reference) bool { return r.id == id }) {
+			n++
+		}
+	}
+	return n
+}
+
+// narrow returns those of the rules that are declared, and what is declared besides and would let in somebody more.
+func (x *planner) narrow(have []any) (keep, more []any) {
+	declared := x.allowed()
+	said := func(all []any, r any) bool { return slices.Contains(x.rules(all), x.rule(r)) }
+	everyone := said(have, map[string]any{"everyone": map[string]any{}})
+	within := func(r any, of []any) bool { // an address is within its domain
+		if said(of, r) {
+			return true
+		}
+		m, _ := r.(map[string]any)
+		e, _ := m["email"].(map[string]any)
+		_, domain, ok := strings.Cut(text(e, "email"), "@")
+		return ok && said(of, map[string]any{"email_domain": map[string]any{"domain": domain}})
+	}
+	for _, r := range have {
+		if within(r, declared) {
+			keep = append(keep, r)
+		}
+	}
+	for _, r := range declared {
+		switch {
+		case said(keep, r):
+		case everyone || within(r, have):
+			keep = append(keep, r)
+		default:
+			more = append(more, r)
+		}
+	}
+	return keep, more
+}
+
+// app sees to one application.
+func (x *planner) app(want App) {
+	found := x.hosting(want.Host)
+	if len(found) == 0 {
+		for _, app := range x.named(Apps, want.Name) {
+			if selfHosted(app) {
+				found = append(found, app)
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		if wide := x.covering(want.Host); wide != nil && !x.widen {
+			x.note("%s is covered by the application %s, whose policies may be stricter, so that none of its own is made: --set widen=true makes one", want.Host, strings.Join(domainsOf(wide), ", "))
+			return
+		}
+		x.create(want)
+	case 1:
+		x.update(want, found[0])
+	default:
+		var names []string
+		for _, app := range found {
+			names = append(names, fmt.Sprintf("%s (%s)", probes.Clean(text(app, "name"), 60), strings.Join(domainsOf(app), ", ")))
+		}
+		x.note("%s has several applications, %s: which is meant cannot be told, so that none is touched", want.Host, strings.Join(names, "; "))
+	}
+}
+
+// also are the further hosts of an application that no other application is for.
+func (x *planner) also(want App, own Object) (hosts []string) {
+	for _, h := range x.Also[want.Host] {
+		if other := x.covering(h); other == nil || own != nil && text(other, "id") == text(own, "id") {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
+}
+
+// covering returns an application that takes in a host as a whole and does not let everyone past, or nil; one of its very name goes first.
+func (x *planner) covering(host string) Object {
+	for _, app := range append(x.hosting(host), x.things[Apps]...) {
+		bypassed := slices.ContainsFunc(x.references(app), func(r reference) bool { return text(x.byID(Policies, r.id), "decision") == "bypass" })
+		if selfHosted(app) && !bypassed && slices.ContainsFunc(domainsOf(app), func(d string) bool { return cloudflare.Covers(d, host) }) {
+			return app
+		}
+	}
+	return nil
+}
+
+func destination(host string) map[string]any { return map[string]any{"type": "public", "uri": host} }
+
+// entries are the policies of a new application, those of programs first.
+func (x *planner) entries(want App, person string) (refs []any, needs []string) {
+	add := func(id, step string) {
+		refs = append(refs, map[string]any{"id": id, "precedence": float64(len(refs) + 1)})
+		if step != "" {
+			needs = append(needs, step)
+		}
+	}
+	for _, program := range x.Programs {
+		if slices.Contains(program.Hosts, want.Host) {
+			id := policyPrefix + program.Policy
+			if known := x.named(Policies, program.Policy); len(known) == 1 {
+				id = text(known[0], "id")
+			}
+			add(id, x.policy[program.Policy])
+		}
+	}
+	add(person, x.policy[want.Policy])
+	return refs, needs
+}
+
+func (x *planner) create(want App) {
+	id, ok := x.person(want.Policy, nil)
+	if !ok {
+		return
+	}
+	refs, needs := x.entries(want, id)
+	hosts := append([]string{want.Host}, x.also(want, nil)...)
+	var destinations []any
+	for _, h := range hosts {
+		destinations = append(destinations, destination(h))
+	}
+	body := Object{
+		"type": "self_hosted", "name": want.Name, "domain": want.Host, "destinations": destinations, "allowed_idps": []any{loginPrefix + x.Login},
+		"auto_redirect_to_identity": false, "app_launcher_visible": true, "http_only_cookie_attribute": true, "policies": refs,
+	}
+	if want.Session != "" {
+		body["session_duration"] = want.Session
+	}
+	x.add(change{Kind: Apps, Key: want.Host, Body: body}, "Protect "+want.Host, append(slices.Clone(x.needs), needs...)...)
+	x.made[want.Host] = hosts
+}
+
+// update overlays an application that is there.
+func (x *planner) update(want App, app Object) {
+	before, unknown := x.API.Writable(Apps, app)
+	refs := x.references(app)
+	if len(unknown) > 0 {
+		x.note("the application of %s has fields that gonogo does not know (%s) and stays as it is", want.Host, strings.Join(unknown, ", "))
+		return
+	}
+	if slices.ContainsFunc(refs, func(r reference) bool { return r.own }) {
+		x.note("the application of %s has policies of its own and stays as it is: make them reusable first, since the two kinds do not mix", want.Host)
+		return
+	}
+	body := clone(before)
+	body["policies"] = links(refs)
+	before["policies"] = links(refs)
+	body["name"] = want.Name
+	x.hosts(want, app, body)
+	x.session(want, app, body)
+	x.logins(want, app, body)
+	needs := x.attach(want, app, body, refs)
+	if len(x.difference(Apps, before, body)) == 0 {
+		x.plan.Already++
+		return
+	}
+	x.add(change{Kind: Apps, ID: text(app, "id"), Key: want.Host, Body: body, Before: before}, "Change the application of "+want.Host, append(slices.Clone(x.needs), needs...)...)
+	x.made[want.Host] = append([]string{want.Host}, x.also(want, app)...)
+}
+
+func links(refs []reference) []any {
+	all := []any{}
+	for _, r := range refs {
+		all = append(all, map[string]any{"id": r.id, "precedence": r.precedence})
+	}
+	return all
+}
+
+// hosts adds what an application does not cover yet. Hosts that it covers besides stay.
+func (x *planner) hosts(want App, app, body Object) {
+	covered := domainsOf(app)
+	all := slices.Clone(list(body, "destinations"))
+	if len(all) == 0 && text(body, "domain") != "" {
+		all = []any{destination(text(body, "domain"))}
+	}
+	for _, h := range append([]string{want.Host}, x.also(want, app)...) {
+		if !slices.Contains(covered, h) {
+			all = append(all, destination(h))
+		}
+	}
+	if !slices.Contains(covered, want.Host) { // found by its name
+		body["domain"] = want.Host
+	}
+	body["destinations"] = all
+}
+
+// session makes logins last no longer than declared, and as long only if that is wanted.
+func (x *planner) session(want App, app, body Object) {
+	longest, _ := length(want.Session) // validated
+	switch d, ok := length(text(app, "session_duration")); {
+	case want.Session == "" || ok && d == longest:
+	case !ok || d > longest || x.widen:
+		body["session_duration"] = want.Session
+	default:
+		x.note("a login at %s lasts %s, shorter than the declared %s, and stays so: --set widen=true changes it", want.Host, text(app, "session_duration"), want.Session)
+	}
+}
+
+// logins allows the declared login, if any is allowed or that is wanted.
+func (x *planner) logins(want App, app, body Object) {
+	have := list(app, "allowed_idps")
+	login := loginPrefix + x.Login
+	own := any(login)
+	if o := x.provider(x.Login); o != nil {
+		own = text(o, "id")
+	}
+	switch {
+	case len(have) == 0:
+		body["allowed_idps"] = []any{login}
+	case slices.Contains(have, own):
+	case x.widen:
+		body["allowed_idps"] = append(slices.Clone(have), login)
+		delete(body, "auto_redirect_to_identity")
+	default:
+		x.note("%s does not allow logins by %s, and stays so: --set widen=true allows them", want.Host, x.Login)
+	}
+}
+
+// attach gives an application that nobody can pass the declared policy. One that lets others in keeps what it has, unless more is wanted.
+func (x *planner) attach(want App, app, body Object, refs []reference) (needs []string) {
+	lets := []string{}
+	has := false
+	last := 0.0
+	for _, r := range refs {
+		p := x.byID(Policies, r.id)
+		last = max(last, r.precedence)
+		switch {
+		case p == nil:
+		case text(p, "name") == want.Policy && (text(p, "decision") == "allow" || text(p, "decision") == "bypass"):
+			has = true
+		case text(p, "decision") == "bypass":
+			x.note("policy %q of %s bypasses Access: take it away by hand", text(p, "name"), want.Host)
+			lets = append(lets, text(p, "name"))
+		case text(p, "decision") != "deny":
+			lets = append(lets, text(p, "name"))
+		}
+	}
+	switch {
+	case has:
+		x.person(want.Policy, app)
+	case len(lets) > 0 && !x.widen:
+		x.note("%s lets people in by %s and not by %q, which would let in others besides: --set widen=true adds it", want.Host, strings.Join(lets, ", "), want.Policy)
+	default:
+		if id, ok := x.person(want.Policy, app); ok {
+			added, steps := x.entries(want, id)
+			for i, ref := range added {
+				ref.(map[string]any)["precedence"] = last + float64(i+1)
+			}
+			body["policies"] = append(list(body, "policies"), added...)
+			needs = steps
+		}
+	}
+	if step := x.policy[want.Policy]; step != "" && !slices.Contains(needs, step) {
+		needs = append(needs, step)
+	}
+	return needs
+}
+
+// routes lists hosts of the tunnel that stay without an application.
+func (x *planner) routes(ctx context.Context) error {
+	if x.Tunnel == "" {
+		return nil
+	}
+	hosts, err := x.API.Hosts(ctx, x.Tunnel)
+	if err != nil {
+		return err
+	}
+	var bare []string
+	for _, h := range hosts {
+		planned := slices.ContainsFunc(slices.Collect(maps.Values(x.made)), func(made []string) bool { return slices.Contains(made, h) })
+		there := slices.ContainsFunc(x.things[Apps], func(app Object) bool {
+			return selfHosted(app) && slices.ContainsFunc(domainsOf(app), func(d string) bool { return cloudflare.Covers(d, h) })
+		})
+		if !planned && !there && !slices.Contains(x.Public, h) {
+			bare = append(bare, probes.Clean(h, 200))
+		}
+	}
+	if len(bare) > 0 {
+		x.note("the tunnel routes hosts without an application, open to anyone: %s. Declare an application for each (apps, also), or name it under public", strings.Join(bare, ", "))
+	}
+	return nil
+}
+
+// operator has the address of a person tested against the policies that change, before any of them takes effect.
+func (x *planner) operator(email string) {
+	switch {
+	case len(x.changed) == 0:
+		return
+	case email == "":
+		x.note("nobody's address is tested before the policies take effect: --set %s=you@… does that", inputEmail)
+		return
+	}
+	var policies []Object
+	for _, p := range x.changed { // those that differ in more than their name
+		q := clone(p)
+		q["name"] = "gonogo"
+		if !slices.ContainsFunc(policies, func(o Object) bool { return len(x.difference(Policies, o, q)) == 0 }) {
+			policies = append(policies, q)
+		}
+	}
+	data, err := json.Marshal(probe{Email: email, Policies: policies})
+	if err != nil {
+		x.note("the address cannot be tested: %v", err)
+		return
+	}
+	step := actions.Step{ID: stepOperator, Title: "Test whether " + email + " is let in", Target: email, Effect: actions.Reads, Data: data, Needs: slices.Clone(x.needs)}
+	first := slices.IndexFunc(x.plan.Steps, func(s actions.Step) bool {
+		return strings.HasPrefix(s.ID, string(Policies)) || strings.HasPrefix(s.ID, string(Apps))
+	})
+	for i := max(first, 0); i < len(x.plan.Steps); i++ {
+		x.plan.Steps[i].Needs = append(x.plan.Steps[i].Needs, stepOperator)
+	}
+	x.plan.Steps = slices.Insert(x.plan.Steps, max(first, 0), step)
+}
+
+// validate looks at the hosts from outside when all is done.
+func (x *planner) validate() {
+	if x.Outside == nil {
+		return
+	}
+	for _, app := range x.Apps {
+		hosts := x.made[app.Host]
+		if hosts == nil {
+			hosts = []string{app.Host}
+		}
+		for _, h := range hosts {
+			data, err := json.Marshal(probe{Host: h})
+			if err != nil {
+				continue
+			}
+			x.plan.Steps = append(x.plan.Steps, actions.Step{
+				ID: validate + h, Title: "Look at " + h + " from outside", Target: h, Effect: actions.Reads, Group: "validate", Lenient: true, Data: data,
+			})
+		}
+	}
+}
+
+// rights names what the token of the actions lacks, or has the first step find out.
+func (x *planner) rights(ctx context.Context) error {
+	missing, known, err := x.API.Rights(ctx)
+	if err != nil {
+		return err
+	}
+	x.plan.Missing = append(x.plan.Missing, missing...)
+	if known {
+		return nil
+	}
+	x.note("what the token may do cannot be read: the first step tries it by requests that change nothing")
+	x.plan.Steps = slices.Insert(x.plan.Steps, 0, actions.Step{
+		ID: stepRights, Title: "Try what the token may do", Target: "Cloudflare", Effect: actions.Reads,
+	})
+	for i := range x.plan.Steps[1:] {
+		x.plan.Steps[i+1].Needs = append(x.plan.Steps[i+1].Needs, stepRights)
+	}
+	return nil
+}
+
+// errLost is that nothing to go back to was kept.
+var errLost = errors.New("there is nothing to go back to: no earlier run on this machine changed anything that is still as it left it")
