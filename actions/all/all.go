@@ -7,6 +7,7 @@ import (
 	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/actions/access"
 	"github.com/254carbon/gonogo/actions/backups"
+	"github.com/254carbon/gonogo/actions/backuptest"
 	"github.com/254carbon/gonogo/actions/join"
 	"github.com/254carbon/gonogo/actions/mirror"
 	"github.com/254carbon/gonogo/actions/script"
@@ -36,6 +37,13 @@ func list() []kind {
 		}},
 		{backups.Info(), []string{"kubernetes"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
 			return backups.New(spec, *params.(*backups.Params), backups.Deps{Cluster: x.Cluster.Writer()}), nil
+		}},
+		{backuptest.Info(), []string{"kubernetes"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
+			d := backuptest.Deps{Cluster: x.Cluster.Writer(), Record: x.Evidence, Log: x.PodLog, Fetch: x.Fetch, By: platform.By(), Now: x.Now}
+			if x.MinIO != nil {
+				d.Store = x.MinIO
+			}
+			return backuptest.New(spec, *params.(*backuptest.Params), d), nil
 		}},
 		{join.Info(), []string{"kubernetes"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
 			return join.New(spec, *params.(*join.Params), join.Deps{Cluster: x.Cluster.Writer(), Hide: x.Mask.Add, Folder: x.JoinFolder(), Now: x.Now}), nil

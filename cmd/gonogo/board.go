@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/user"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -187,16 +185,7 @@ func (s *session) mode() tui.Mode {
 }
 
 // who is the person and the machine, as a shell prompt shows them.
-func who() string {
-	name, host := "", ""
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if h, err := os.Hostname(); err == nil {
-		host = h
-	}
-	return name + "@" + host
-}
+func who() string { return platform.By() }
 
 // reload follows the profile's file, if it is one: a good change is polled from then on, over connections of its own; a bad one leaves the
 // old profile polling.

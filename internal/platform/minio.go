@@ -17,18 +17,25 @@ func (x *Platform) openMinIO(c *profile.MinIO, o Options) error {
 		return err
 	}
 	mo := minio.Options{URL: c.URL, Region: c.Region, Transport: x.transport(o, roots)}
-	if c.Read != nil {
-		mo.Keys = func(ctx context.Context) (string, string, error) {
-			access, err := x.Secrets.Name(ctx, c.Read.AccessKey)
+	keys := func(k *profile.Keys, whose string) func(ctx context.Context) (string, string, error) {
+		if k == nil {
+			return nil
+		}
+		return func(ctx context.Context) (string, string, error) {
+			access, err := x.Secrets.Name(ctx, k.AccessKey)
 			if err != nil {
-				return "", "", fmt.Errorf("finding gonogo's reading credential for the object store: %w", err)
+				return "", "", fmt.Errorf("finding %s for the object store: %w", whose, err)
 			}
-			secret, err := x.Secrets.Resolve(ctx, c.Read.SecretKey)
+			secret, err := x.Secrets.Resolve(ctx, k.SecretKey)
 			if err != nil {
-				return "", "", fmt.Errorf("finding gonogo's reading credential for the object store: %w", err)
+				return "", "", fmt.Errorf("finding %s for the object store: %w", whose, err)
 			}
 			return access, secret, nil
 		}
+	}
+	mo.Keys = keys(c.Read, "gonogo's reading credential")
+	if !o.ReadOnly {
+		mo.WriteKeys = keys(c.Write, "the credential of the actions")
 	}
 	x.MinIO, err = minio.New(mo)
 	return err

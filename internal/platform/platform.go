@@ -88,6 +88,7 @@ type Platform struct {
 	patches string
 	joining string
 	undo    string
+	direct  http.RoundTripper
 	info    cluster.Info
 	trouble map[string]error
 }
@@ -118,6 +119,7 @@ func Open(p *profile.Profile, o Options) (*Platform, error) {
 	if x.Upstream, err = registry.New(registry.Options{Transport: x.transport(o, nil), Redirects: true, Now: o.Now}); err != nil {
 		return nil, err
 	}
+	x.direct = x.transport(o, nil)
 	x.Web = &Web{cluster: x.Cluster, trouble: x.trouble["kubernetes"], client: transport.Client(x.transport(o, nil))}
 	x.openRecord(p, o)
 	x.openCheckout(p.Connections.Checkout, o)

@@ -14,7 +14,7 @@ import (
 )
 
 // keptFormat is raised when an older file cannot be read any more; such a file is begun anew.
-const keptFormat = 3
+const keptFormat = 4
 
 // kept is the state of a simulated platform between two commands.
 type kept struct {

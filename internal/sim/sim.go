@@ -162,6 +162,7 @@ func (s *Sim) populate(reset bool) error {
 	if s.Backups, err = store.New(bucket, objects...); err != nil {
 		return err
 	}
+	s.Backups.Serve(s.veleroLog)
 	s.Observability = observability.Platform(s.Now, s.Prometheus)
 	s.thrown = map[string]bool{}
 	harborState, cloudflareState := harbor.Documented(now, s.accounts), cloudflare.Documented(now, s.tokens)
@@ -190,6 +191,7 @@ func (s *Sim) populate(reset bool) error {
 func (s *Sim) listen() error {
 	s.API = kubeapi.New(kubeapi.Options{
 		Store:         s.Kube,
+		Logs:          func(pod kubeapi.Object) string { return world.Log(s.Kube, pod) },
 		Authenticator: kubeapi.Tokens(map[string]kubeapi.User{kubernetesToken: {Name: "gonogo", Groups: []string{kubeapi.Masters}}}),
 	})
 	s.injectors = map[string]*faults.Injector{

@@ -110,6 +110,28 @@ func (c *Cluster) Transport(_ context.Context, target ServiceTarget) (http.Round
 	return way, base, nil
 }
 
+// Forwarded returns what reaches a service by port-forward alone, so that the host of a URL arrives as it is written: what was signed for it
+// stays valid. In read-only mode it is an error.
+func (c *Cluster) Forwarded(target ServiceTarget) (http.RoundTripper, error) {
+	if c.readOnly {
+		return nil, ErrNeedsURL
+	}
+	rt, _, err := c.Transport(context.Background(), target)
+	if err != nil {
+		return nil, err
+	}
+	return forwarded{rt.(*reach)}, nil
+}
+
+// forwarded never takes the API server's proxy.
+type forwarded struct{ *reach }
+
+// RoundTrip implements http.RoundTripper.
+func (f forwarded) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.begin(errors.New("the URL is signed for its host"))
+	return f.reach.RoundTrip(r)
+}
+
 // ServiceRequest describes a GET of a path ("/api/v1/query?query=up") of a service for evidence.
 func (c *Cluster) ServiceRequest(target ServiceTarget, pathAndQuery string) probes.Request {
 	if target.Scheme == "" {

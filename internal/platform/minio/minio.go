@@ -27,6 +27,8 @@ type Options struct {
 	Transport http.RoundTripper
 	// Keys finds the credential for reading; nil asks without one.
 	Keys func(ctx context.Context) (accessKey, secretKey string, err error)
+	// WriteKeys finds the credential of the actions; nil if there is none.
+	WriteKeys func(ctx context.Context) (accessKey, secretKey string, err error)
 }
 
 // Client asks one object store. It is safe for concurrent use.
@@ -35,6 +37,7 @@ type Client struct {
 	region    string
 	transport http.RoundTripper
 	keys      func(ctx context.Context) (string, string, error)
+	write     func(ctx context.Context) (string, string, error)
 }
 
 var _ velero.Buckets = (*Client)(nil)
@@ -51,7 +54,7 @@ func New(o Options) (*Client, error) {
 	if o.Region == "" {
 		o.Region = DefaultRegion
 	}
-	return &Client{base: base, region: o.Region, transport: genuine{o.Transport}, keys: o.Keys}, nil
+	return &Client{base: base, region: o.Region, transport: genuine{o.Transport}, keys: o.Keys, write: o.WriteKeys}, nil
 }
 
 // Host is where the store is, without the port.
@@ -83,7 +86,7 @@ func (c *Client) Bucket(ctx context.Context, name, prefix string) (velero.Bucket
 		Source: "GET " + address.String(),
 		Repeat: fmt.Sprintf(`mc alias set store %s "$MINIO_ACCESS_KEY" "$MINIO_SECRET_KEY" && mc ls %s`, probes.ShellWord(c.base.Scheme+"://"+c.base.Host), probes.ShellWord(path)),
 	}
-	client, err := c.client(ctx)
+	client, err := c.client(ctx, c.keys)
 	if err != nil {
 		return velero.Bucket{}, request, err
 	}
@@ -122,13 +125,35 @@ func holds(ctx context.Context, client *minio.Client, name, prefix string) (bool
 	return false, ctx.Err()
 }
 
-func (c *Client) client(ctx context.Context) (*minio.Client, error) {
+// MakeBucket makes a bucket with the credential of the actions. One that is there and this credential's own is fine.
+func (c *Client) MakeBucket(ctx context.Context, name string) error {
+	if c.write == nil {
+		return errors.New("there is no credential to make a bucket with: write connections.minio.write in the profile")
+	}
+	client, err := c.client(ctx, c.write)
+	if err != nil {
+		return err
+	}
+	err = client.MakeBucket(ctx, name, minio.MakeBucketOptions{Region: c.region})
+	var said minio.ErrorResponse
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &said):
+		return fmt.Errorf("making bucket %s in the object store at %s: %w", name, c.base.Host, cause(err))
+	case said.Code == minio.BucketAlreadyOwnedByYou:
+		return nil
+	}
+	return fmt.Errorf("making bucket %s in the object store at %s: %s (%d %s)", name, c.base.Host, probes.Clean(said.Message, 200), said.StatusCode, probes.Clean(said.Code, 60))
+}
+
+func (c *Client) client(ctx context.Context, keys func(ctx context.Context) (string, string, error)) (*minio.Client, error) {
 	o := &minio.Options{
 		Secure: c.base.Scheme == "https", Transport: c.transport, Region: c.region, BucketLookup: minio.BucketLookupPath, MaxRetries: 1,
 		Creds: credentials.NewStatic("", "", "", credentials.SignatureAnonymous),
 	}
-	if c.keys != nil {
-		access, secret, err := c.keys(ctx)
+	if keys != nil {
+		access, secret, err := keys(ctx)
 		if err != nil {
 			return nil, err
 		}

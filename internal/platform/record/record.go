@@ -143,6 +143,12 @@ func (r *Record) Write(ctx context.Context, entries ...evidence.Entry) (Kept, er
 	return Kept{Where: where, Why: why}, nil
 }
 
+// Keep is Write for those who know nothing of this package: it says where the entries are kept and, if that is not the cluster, why.
+func (r *Record) Keep(ctx context.Context, entries ...evidence.Entry) (where string, why error, err error) {
+	kept, err := r.Write(ctx, entries...)
+	return kept.Where, kept.Why, err
+}
+
 // patience is how long the cluster may take before an entry is kept on this machine instead.
 const patience = 15 * time.Second
 

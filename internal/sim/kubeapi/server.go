@@ -12,12 +12,13 @@
 // strategic-merge patches are refused as on the real server, server-side apply deduces their lists to
 // be atomic), tables, protobuf answers (protobuf requests are read for built-in kinds),
 // garbage collection by ownerReferences, graceful deletion of pods, and the subresources exec, attach,
-// portforward, log, eviction, scale and token.
+// portforward, eviction, scale and token; logs are what its Options say.
 package kubeapi
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -38,6 +39,8 @@ type Options struct {
 	// Discovery, health and self reviews are open to everyone with a valid token, as by default on a
 	// real cluster.
 	Authorizer Authorizer
+	// Logs says what a pod has logged; nil for nothing, as without kubelets.
+	Logs func(pod Object) string
 	// GitVersion is what /version says; "" means v1.37.2.
 	GitVersion string
 	// BookmarkInterval is how often watches get bookmarks; 0 means a minute.
@@ -146,6 +149,17 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, c *call) error
 			return notServed()
 		}
 		return s.proxy(w, r, in)
+	case "log":
+		if res.Group != "" || res.Plural != "pods" || r.Method != http.MethodGet || s.opts.Logs == nil {
+			return notServed()
+		}
+		o, err := s.store.Get(res.GVR(), in.namespace, in.name)
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, s.opts.Logs(o))
+		return nil
 	default:
 		return notServed()
 	}

@@ -12,7 +12,10 @@ var persistentVolumes = core("persistentvolumes")
 
 // volumes are those that hold what the platform must not lose.
 func (p *plan) volumes() []object {
-	var all []object
+	all := []object{create("storage.k8s.io/v1", "StorageClass", "", "local-path", nil, object{
+		"provisioner": "rancher.io/local-path", "reclaimPolicy": "Delete", "volumeBindingMode": "WaitForFirstConsumer",
+	})}
+	sub(all[0], "metadata")["annotations"] = object{"storageclass.kubernetes.io/is-default-class": "true"}
 	for i, claim := range []string{"data-postgres-shared-0", "data-minio-0", "data-doris-fe-0", "data-zookeeper-0", "data-redis-0"} {
 		name := "pvc-" + uid("PersistentVolumeClaim", "data-platform/"+claim)
 		all = append(all, create("v1", "PersistentVolume", "", name, nil, object{

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -15,6 +16,9 @@ func (c *controllers) kubelets() error {
 		return err
 	}
 	for _, p := range all {
+		if p, err = c.schedule(p); err != nil {
+			return err
+		}
 		spec, _ := p["spec"].(object)
 		alone := len(list(p, "metadata", "ownerReferences")) == 0 && len(list(p, "status", "containerStatuses")) == 0 && text(p, "spec", "nodeName") != ""
 		if !alone && !waits(p) {
@@ -22,7 +26,12 @@ func (c *controllers) kubelets() error {
 		}
 		status := waitingStatus(spec, c.cannotPull(namespace(p), spec), c.now)
 		if why := c.cannotPull(namespace(p), spec); why == "" && len(list(p, "metadata", "ownerReferences")) == 0 {
-			status = endedStatus(spec, c.now)
+			if status = endedStatus(spec, c.now); text(p, "spec", "restartPolicy") == "Always" {
+				status = runningStatus(spec, "10.244.0."+hash(nameOf(p))[:2], c.now)
+			}
+			if err := c.mount(p); err != nil {
+				return err
+			}
 		} else if why == "" {
 			status = runningStatus(spec, "10.244.0."+hash(nameOf(p))[:2], c.now)
 		}
@@ -31,6 +40,59 @@ func (c *controllers) kubelets() error {
 		}
 	}
 	return nil
+}
+
+// schedule places a pod of no workload that asks for no node.
+func (c *controllers) schedule(p object) (object, error) {
+	if len(list(p, "metadata", "ownerReferences")) > 0 || text(p, "spec", "nodeName") != "" {
+		return p, nil
+	}
+	open, err := c.schedulable()
+	if err != nil || len(open) == 0 {
+		return p, err
+	}
+	placed := deepCopy(p)
+	sub(placed, "spec")["nodeName"] = open[0]
+	return placed, c.edit(pods, p, func(p object) { sub(p, "spec")["nodeName"] = open[0] })
+}
+
+// bytesOf is where a claim keeps, in this simulation, what is in the volume behind it.
+const bytesOf = "simulation.254carbon.com/bytes"
+
+// mount binds the claims of a pod that starts, and fills volumes that are empty, as the pods do that this simulation knows.
+func (c *controllers) mount(p object) error {
+	for _, item := range list(p, "spec", "volumes") {
+		m, _ := item.(object)
+		claim, err := c.get(claims, namespace(p), text(m, "persistentVolumeClaim", "claimName"))
+		if err != nil || claim == nil {
+			return err
+		}
+		err = c.edit(claims, claim, func(o object) {
+			sub(o, "status")["phase"] = "Bound"
+			if notes := sub(o, "metadata", "annotations"); notes[bytesOf] == nil {
+				notes[bytesOf] = hash(text(o, "metadata", "uid") + stamp(c.now))
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Log is what a pod has logged: what it says of the bytes in its volume, if it has one.
+func Log(s Store, pod map[string]any) string {
+	var lines strings.Builder
+	for _, item := range list(pod, "spec", "volumes") {
+		m, _ := item.(object)
+		claim, err := s.Get(claims, namespace(pod), text(m, "persistentVolumeClaim", "claimName"))
+		if err != nil {
+			continue
+		}
+		sum := strings.TrimPrefix(digest(text(claim, "metadata", "annotations", bytesOf)), "sha256:")
+		_, _ = fmt.Fprintf(&lines, "%s  /%s/bytes\n", sum, text(m, "name"))
+	}
+	return lines.String()
 }
 
 // waits reports whether a pod waits for its image, by what [Pull] said; what waits for another reason goes on to.

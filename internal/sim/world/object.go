@@ -49,6 +49,10 @@ var (
 	locations       = grouped("velero.io", "v1", "backupstoragelocations")
 	schedules       = grouped("velero.io", "v1", "schedules")
 	backups         = grouped("velero.io", "v1", "backups")
+	restores        = grouped("velero.io", "v1", "restores")
+	deletions       = grouped("velero.io", "v1", "deletebackuprequests")
+	downloads       = grouped("velero.io", "v1", "downloadrequests")
+	claims          = core("persistentvolumeclaims")
 )
 
 // create returns an object with its identity; rest holds everything but metadata.

@@ -145,8 +145,10 @@ func (c *controllers) velero() error {
 	if err := c.validateLocations(); err != nil {
 		return err
 	}
-	if err := c.finishBackups(); err != nil {
-		return err
+	for _, step := range []func() error{c.finishBackups, c.takeBackups, c.takeRestores, c.takeDeletions, c.takeDownloads} {
+		if err := step(); err != nil {
+			return err
+		}
 	}
 	all, err := c.all(schedules, "")
 	if err != nil {
@@ -205,6 +207,9 @@ func (c *controllers) finishBackups() error {
 	}
 	for _, b := range all {
 		end := parseTime(text(b, "status", "startTimestamp")).Add(backupTakes)
+		if !scheduled(b) {
+			continue
+		}
 		if text(b, "status", "phase") != "InProgress" || c.now.Before(end) {
 			continue
 		}
