@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -39,7 +40,7 @@ func (s *Sim) Switches() []Switch {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		all = append(all,
-			Switch{Key: "5", Label: "join two worker nodes", State: onOff(s.thrown["nodes"], "joined", "one node"), On: s.thrown["nodes"]},
+			Switch{Key: "5", Label: "join two worker nodes, a standby, a second store", State: onOff(s.thrown["nodes"], "joined", "one node"), On: s.thrown["nodes"]},
 			Switch{Key: "6", Label: "mend the Harbor credential", State: onOff(s.thrown["harbor"], "mended", "refused"), On: s.thrown["harbor"]},
 			Switch{Key: "7", Label: "restart the critical workloads", State: onOff(s.thrown["spread"], "spread anew", "as they were"), On: s.thrown["spread"]},
 		)
@@ -71,7 +72,7 @@ func (s *Sim) Toggle(key string) error {
 	var err error
 	switch key {
 	case "5":
-		name, err = "nodes", world.JoinWorkers(s.Kube, s.Now())
+		name, err = "nodes", s.grow()
 	case "6":
 		name = "harbor"
 		err = s.mendCredential()
@@ -87,6 +88,18 @@ func (s *Sim) Toggle(key string) error {
 	defer s.mu.Unlock()
 	s.thrown[name] = true
 	s.changed++
+	return nil
+}
+
+// grow takes the platform from one node to three, with what more nodes are for: the critical workloads spread over them, a standby of the
+// database, and backups outside of what they protect.
+func (s *Sim) grow() error {
+	for _, step := range []func(world.Store, time.Time) error{world.JoinWorkers, world.Stream, world.MoveBackups, world.Respread} {
+		if err := step(s.Kube, s.Now()); err != nil {
+			return err
+		}
+	}
+	s.Prometheus.SetReplication(true)
 	return nil
 }
 
@@ -159,5 +172,8 @@ func (s *Sim) pullSecret(namespace, name string) (username, password string) {
 func (s *Sim) restoreDone(names []string) {
 	for _, name := range names {
 		s.thrown[name] = true
+	}
+	if s.thrown["nodes"] {
+		s.Prometheus.SetReplication(true)
 	}
 }

@@ -44,3 +44,34 @@ func Respread(s Store, now time.Time) error {
 	}
 	return Tick(s, now)
 }
+
+// Stream makes the second server of postgres-shared a standby of the first, and lets the Service that writes go to the first alone.
+func Stream(s Store, now time.Time) error {
+	_, err := s.Mutate(statefulSets, "data-platform", "postgres-shared", func(w map[string]any) {
+		sub(w, "spec", "template", "metadata", "labels")["replication"] = "streaming"
+	})
+	if err != nil {
+		return fmt.Errorf("making postgres-shared-1 a standby: %w", err)
+	}
+	for _, o := range (&plan{scenario: Ready, now: now}).services() {
+		if name(o) != "postgres-shared-service" && name(o) != "postgres-shared-standby" {
+			continue
+		}
+		if _, err := s.Apply(o); err != nil {
+			return fmt.Errorf("leading Service %s: %w", nameOf(o), err)
+		}
+	}
+	return Tick(s, now)
+}
+
+// MoveBackups lets the backups go to a store outside of what they protect: the name by which people know the store leads there from now on.
+func MoveBackups(s Store, now time.Time) error {
+	_, err := s.Mutate(locations, "velero", BackupLocation, func(l map[string]any) {
+		config := sub(l, "spec", "config")
+		config["s3Url"], config["publicUrl"] = "https://"+DownloadHost, "https://"+DownloadHost
+	})
+	if err != nil {
+		return fmt.Errorf("moving the backups: %w", err)
+	}
+	return Tick(s, now)
+}
