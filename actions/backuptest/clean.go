@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -240,6 +241,9 @@ func (d *doer) fetchLogs(ctx context.Context, kind, name string, r actions.Repor
 	return show(resp.Body, r)
 }
 
+// source is where in Velero's code a line comes from.
+var source = regexp.MustCompile(` logSource="[^"]*"`)
+
 // show shows the last lines of a log.
 func show(body io.Reader, r actions.Reporter) error {
 	unzipped, err := gzip.NewReader(body)
@@ -261,7 +265,7 @@ func show(body io.Reader, r actions.Reporter) error {
 		r.Log(fmt.Sprintf("Velero's log, the last %d of %d lines:", len(lines), n))
 	}
 	for _, line := range lines {
-		r.Log(probes.Clean(line, 500))
+		r.Log(probes.Clean(source.ReplaceAllString(line, ""), 500))
 	}
 	if err := scanner.Err(); err != nil {
 		return fmt.Errorf("reading it: %w", err)

@@ -22,8 +22,34 @@ func base64Of(text string) string { return base64.StdEncoding.EncodeToString([]b
 
 // compare compares what came back with what went in.
 func (d *doer) compare(ctx context.Context, r actions.Reporter) error {
-	var wrong []string
-	digest := sha256.New()
+	wrong, digest, err := d.objects(ctx, r)
+	if err != nil {
+		return err
+	}
+	if d.chosen.Volume {
+		faults, err := d.volume(ctx, r)
+		if err != nil {
+			return err
+		}
+		wrong = append(wrong, faults...)
+		digest += d.Bytes
+	}
+	if len(wrong) > 0 {
+		text := strings.Join(wrong, "; ")
+		return errors.Join(fmt.Errorf("what came back is not what went in: %s", text), d.note(func() { d.Content = text }))
+	}
+	if d.Equal.IsZero() {
+		now := d.Now()
+		if err := d.note(func() { d.Equal, d.Found = now, fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(digest))) }); err != nil {
+			return err
+		}
+	}
+	r.Log(fmt.Sprintf("RTO: %.1f s from the begin of the restore until its content was found equal", d.rto()))
+	return nil
+}
+
+// objects compares the objects, and returns what is wrong and, of what is not, a text that stands for it.
+func (d *doer) objects(ctx context.Context, r actions.Reporter) (wrong []string, equal string, err error) {
 	for _, want := range []struct {
 		resource schema.GroupVersionResource
 		kind     string
@@ -34,37 +60,18 @@ func (d *doer) compare(ctx context.Context, r actions.Reporter) error {
 	} {
 		o, err := d.Cluster.Get(ctx, want.resource, d.scratch(), canaryName)
 		if err != nil {
-			return err
+			return nil, "", err
 		}
 		if faults := d.differs(want.kind, o, want.fields); len(faults) > 0 {
 			wrong = append(wrong, faults...)
 			continue
 		}
 		for _, field := range slices.Sorted(maps.Keys(want.fields)) {
-			_, _ = fmt.Fprintf(digest, "%s %s %v\n", want.kind, field, want.fields[field])
+			equal += fmt.Sprintf("%s %s %v\n", want.kind, field, want.fields[field])
 		}
 		r.Log(want.kind + " " + canaryName + ": equal")
 	}
-	if d.chosen.Volume {
-		faults, err := d.volume(ctx, r)
-		if err != nil {
-			return err
-		}
-		wrong = append(wrong, faults...)
-		_, _ = fmt.Fprintln(digest, d.Bytes)
-	}
-	if len(wrong) > 0 {
-		text := strings.Join(wrong, "; ")
-		return errors.Join(fmt.Errorf("what came back is not what went in: %s", text), d.note(func() { d.Content = text }))
-	}
-	if d.Equal.IsZero() {
-		now := d.Now()
-		if err := d.note(func() { d.Equal, d.Found = now, fmt.Sprintf("sha256:%x", digest.Sum(nil)) }); err != nil {
-			return err
-		}
-	}
-	r.Log(fmt.Sprintf("RTO: %.1f s from the begin of the restore until its content was found equal", d.rto()))
-	return nil
+	return wrong, equal, nil
 }
 
 // rto is how long the restore took until its content was found equal, in seconds; never nothing.
@@ -183,7 +190,6 @@ func (d *doer) backUpSample(ctx context.Context, r actions.Reporter) error {
 		"includedNamespaces": anys(d.chosen.Sample), "includedResources": anys(kinds(false)), "includeClusterResources": false,
 		"storageLocation": d.chosen.Location, "ttl": "1h0m0s", "snapshotVolumes": false,
 	}, r)
-	d.logs(ctx, "BackupLog", d.sampleBackup(), r)
 	if err != nil {
 		return errors.Join(err, d.wrongBackup(o))
 	}
@@ -202,7 +208,6 @@ func (d *doer) restoreSample(ctx context.Context, r actions.Reporter) error {
 		"backupName": d.sampleBackup(), "includedNamespaces": anys(d.chosen.Sample), "includedResources": anys(kinds(false)),
 		"namespaceMapping": mapping, "restorePVs": false, "existingResourcePolicy": "none",
 	}, r)
-	d.logs(ctx, "RestoreLog", d.sampleBackup(), r)
 	if err != nil && slices.Contains(unwell, phaseOf(o)) {
 		return errors.Join(err, d.note(func() { d.Content = "the restore of the sample is " + phaseOf(o) + because(o) }))
 	}

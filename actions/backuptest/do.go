@@ -308,7 +308,6 @@ func (d *doer) backUp(ctx context.Context, r actions.Reporter) error {
 		delete(spec, "labelSelector") // the volume behind a claim has no label of ours
 	}
 	o, err := d.velero(ctx, "Backup", backups, d.canary(), spec, r)
-	d.logs(ctx, "BackupLog", d.canary(), r)
 	if err != nil {
 		return errors.Join(err, d.wrongBackup(o))
 	}
@@ -408,10 +407,10 @@ func (d *doer) velero(ctx context.Context, kind string, resource schema.GroupVer
 		}
 		return false, "Velero says " + phase, nil
 	})
-	if err != nil {
-		return o, err
+	if phase := phaseOf(o); phase == "Completed" || slices.Contains(unwell, phase) { // there is no log before
+		d.logs(ctx, kind+"Log", name, r)
 	}
-	return o, nil
+	return o, err
 }
 
 // denyAll is a policy that lets no pod of a namespace talk to anybody.
@@ -446,9 +445,13 @@ func (d *doer) restore(ctx context.Context, r actions.Reporter) error {
 		"backupName": d.canary(), "includedNamespaces": []any{d.canary()}, "includedResources": resources,
 		"namespaceMapping": map[string]any{d.canary(): d.scratch()}, "restorePVs": d.chosen.Volume, "existingResourcePolicy": "none",
 	}, r)
-	d.logs(ctx, "RestoreLog", d.canary(), r)
-	if err != nil && slices.Contains(unwell, phaseOf(o)) {
-		return errors.Join(err, d.note(func() { d.Content = "the restore is " + phaseOf(o) + because(o) }))
+	if err == nil || !slices.Contains(unwell, phaseOf(o)) {
+		return err
 	}
-	return err
+	wrong, _, blind := d.objects(ctx, r) // which of them did not come back
+	if len(wrong) > 0 {
+		err = fmt.Errorf("%w: %s", err, strings.Join(wrong, "; "))
+	}
+	text := strings.Join(append([]string{"the restore is " + phaseOf(o) + because(o)}, wrong...), "; ")
+	return errors.Join(err, blind, d.note(func() { d.Content = text }))
 }

@@ -15,6 +15,8 @@ type MinIO struct {
 	AccessKey string
 	SecretKey string
 	data      string
+	server    server
+	process   *process
 }
 
 // startMinIO starts object storage without its console.
@@ -31,20 +33,31 @@ func (l *Lab) startMinIO(ctx context.Context) error {
 	if err := os.Mkdir(m.data, 0o700); err != nil {
 		return fmt.Errorf("making the folder of MinIO: %w", err)
 	}
-	p, err := l.run(server{
+	m.server = server{
 		name: "minio",
 		args: []string{"server", "--address=" + loopback(port), "--console-address=" + loopback(console), m.data},
 		env: []string{
 			"MINIO_ROOT_USER=" + m.AccessKey, "MINIO_ROOT_PASSWORD=" + m.SecretKey,
 			"MINIO_BROWSER=off", "MINIO_UPDATE=off", "MINIO_CALLHOME_ENABLE=off", "HOME=" + l.dir,
 		},
-	})
+	}
+	l.minio = m
+	return l.ResumeMinIO(ctx)
+}
+
+// ResumeMinIO starts the object storage, with what it held when it was stopped.
+func (l *Lab) ResumeMinIO(ctx context.Context) error {
+	m := l.minio
+	p, err := l.run(m.server)
 	if err != nil {
 		return err
 	}
-	l.minio = m
+	m.process = p
 	return p.await(ctx, func(ctx context.Context) error { return l.get(ctx, m.URL+"/minio/health/ready") })
 }
+
+// StopMinIO ends the object storage, as when its machine dies.
+func (l *Lab) StopMinIO() { l.minio.process.kill() }
 
 // MinIO returns the object storage, or nil when the lab has none.
 func (l *Lab) MinIO() *MinIO { return l.minio }
