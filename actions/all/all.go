@@ -6,6 +6,7 @@ import (
 
 	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/actions/access"
+	"github.com/254carbon/gonogo/actions/apply"
 	"github.com/254carbon/gonogo/actions/backups"
 	"github.com/254carbon/gonogo/actions/backuptest"
 	"github.com/254carbon/gonogo/actions/join"
@@ -47,6 +48,13 @@ func list() []kind {
 		}},
 		{join.Info(), []string{"kubernetes"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
 			return join.New(spec, *params.(*join.Params), join.Deps{Cluster: x.Cluster.Writer(), Hide: x.Mask.Add, Folder: x.JoinFolder(), Now: x.Now}), nil
+		}},
+		{apply.Info(), []string{"kubernetes"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
+			d := apply.Deps{Cluster: x.Cluster.Writer(), ReadOnly: x.ReadOnly}
+			if x.Checkout != nil {
+				d.Folder = x.Checkout.Folder
+			}
+			return apply.New(spec, *params.(*apply.Params), d), nil
 		}},
 		{access.Info(), []string{"cloudflare"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
 			return access.New(spec, *params.(*access.Params), access.Deps{

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +15,11 @@ func TestRunFromTheCommandLine(t *testing.T) {
 	here := func(args ...string) (int, string, string) {
 		return gonogo(t, append([]string{"--demo", "--state-dir", state}, args...)...)
 	}
+	byHand := filepath.Join(t.TempDir(), "profile.yaml")
+	if err := os.WriteFile(byHand, []byte("apiVersion: gonogo/v1\nplatform: Lab\nthreshold: 95\ncomponents:\n- {id: a, title: A, weight: 1, checks: [{id: n, title: N, probe: kubernetes.nodes, weight: 1}]}\n"+
+		"actions: {ponder: {title: Ponder, estimate: 1h}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		args     []string
 		code     int
@@ -22,7 +29,7 @@ func TestRunFromTheCommandLine(t *testing.T) {
 		"no such action":        {[]string{"run", "miror"}, exitUsage, "", `there is no action "miror"`},
 		"no such input":         {[]string{"run", "mirror-script", "--set", "a=b", "--yes"}, exitUsage, "", "takes no inputs"},
 		"no such output":        {[]string{"run", "mirror-script", "-o", "xml"}, exitUsage, "", `no output "xml"`},
-		"by hand":               {[]string{"run", "sso", "--plan"}, exitRefused, "", "done by hand"},
+		"by hand":               {[]string{"run", "ponder", "--plan", "--profile", byHand}, exitRefused, "", "done by hand"},
 		"no such path":          {[]string{"run", "join-command", "--plan", "--set", "file=x"}, exitUsage, "", "is no absolute path"},
 		"none joins kind":       {[]string{"run", "join-command", "--plan"}, exitRefused, "", "is a container of kind"},
 		"a plan":                {[]string{"run", "mirror-script", "--plan"}, exitOK, "Run scripts/mirror-images.sh localhost:5000 harbor", ""},

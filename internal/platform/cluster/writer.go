@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -116,6 +118,17 @@ func (w Writer) List(ctx context.Context, r schema.GroupVersionResource, namespa
 // Apply has the API server take over the fields of an object on behalf of a manager, whoever had them before.
 func (w Writer) Apply(ctx context.Context, r schema.GroupVersionResource, o *unstructured.Unstructured, manager string) (*unstructured.Unstructured, error) {
 	doing := fmt.Sprintf("applying %s %s in %s", r.Resource, o.GetName(), o.GetNamespace())
+	return w.apply(ctx, doing, r, o, manager, false)
+}
+
+// DryApply has the API server check what Apply would do, admission included, and returns what would come of it. Nothing is kept. In
+// read-only mode the transport refuses it.
+func (w Writer) DryApply(ctx context.Context, r schema.GroupVersionResource, o *unstructured.Unstructured, manager string) (*unstructured.Unstructured, error) {
+	doing := fmt.Sprintf("trying to apply %s %s in %s", r.Resource, o.GetName(), o.GetNamespace())
+	return w.apply(ctx, doing, r, o, manager, true)
+}
+
+func (w Writer) apply(ctx context.Context, doing string, r schema.GroupVersionResource, o *unstructured.Unstructured, manager string, dry bool) (*unstructured.Unstructured, error) {
 	path, err := w.path(r, o.GetNamespace(), o.GetName())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
@@ -126,8 +139,11 @@ func (w Writer) Apply(ctx context.Context, r schema.GroupVersionResource, o *uns
 	}
 	ctx, ex, cancel := w.bounded(ctx, w.limits.body)
 	defer cancel()
-	object, err := w.dynamic.Patch(types.ApplyPatchType).MaxRetries(0).AbsPath(path...).
-		Param("fieldManager", manager).Param("force", "true").Body(text).Do(ctx).Get()
+	request := w.dynamic.Patch(types.ApplyPatchType).MaxRetries(0).AbsPath(path...).Param("fieldManager", manager).Param("force", "true").Body(text)
+	if dry {
+		request = request.Param("dryRun", "All")
+	}
+	object, err := request.Do(ctx).Get()
 	if err != nil {
 		return nil, readFailure(doing, better(ctx, ex, err))
 	}
@@ -136,6 +152,37 @@ func (w Writer) Apply(ctx context.Context, r schema.GroupVersionResource, o *uns
 		return nil, fmt.Errorf("%s: the answer is no object", doing)
 	}
 	return got, nil
+}
+
+// Resource finds out by which resource the API server serves a kind, and whether its objects have a namespace; found is false if it serves
+// no such kind.
+func (w Writer) Resource(ctx context.Context, kind schema.GroupVersionKind) (r schema.GroupVersionResource, namespaced, found bool, err error) {
+	path := "/apis/" + kind.Group + "/" + kind.Version
+	if kind.Group == "" {
+		path = "/api/" + kind.Version
+	}
+	for _, segment := range []string{kind.Group, kind.Version} {
+		if err := badSegment(segment); segment != "" && err != nil || kind.Version == "" {
+			return r, false, false, fmt.Errorf("%q is no version of an API", probes.Clean(kind.GroupVersion().String(), 200))
+		}
+	}
+	body, _, err := w.Raw(ctx, path, w.limits.body)
+	if apierrors.IsNotFound(err) {
+		return r, false, false, nil
+	}
+	if err != nil {
+		return r, false, false, fmt.Errorf("asking what %s serves: %w", path, err)
+	}
+	var list metav1.APIResourceList
+	if err := json.Unmarshal(body, &list); err != nil || list.Kind != "APIResourceList" {
+		return r, false, false, fmt.Errorf("asking what %s serves: the answer is no list of resources", path)
+	}
+	for _, served := range list.APIResources {
+		if served.Kind == kind.Kind && !strings.Contains(served.Name, "/") {
+			return kind.GroupVersion().WithResource(served.Name), served.Namespaced, true, nil
+		}
+	}
+	return r, false, false, nil
 }
 
 // Create creates an object.
