@@ -7,12 +7,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/mail"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/apply"
+	"github.com/254carbon/gonogo/actions/script"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/cloudflare"
 )
@@ -29,7 +32,10 @@ type Params struct {
 	Public   []string            `yaml:"public,omitempty" jsonschema:"description=hosts of the tunnel that are meant to be public"`
 	Operator string              `yaml:"operator,omitempty" jsonschema:"description=address that must be let in before anything takes effect"`
 	Paths    []string            `yaml:"paths,omitempty" jsonschema:"description=paths that are looked at from outside afterwards"`
-	Patience time.Duration       `yaml:"patience,omitempty" jsonschema:"description=how long a change may take until it is seen from outside"`
+	// Integrations are objects of which the named fields are applied, and Script is what sets up the rest: the services' own part.
+	Integrations []map[string]any `yaml:"integrations,omitempty" jsonschema:"description=objects of the cluster of which exactly these fields are applied: the services' own part of the login"`
+	Script       *script.Params   `yaml:"script,omitempty" jsonschema:"description=script of the checkout that does the services' own part of the login"`
+	Patience     time.Duration    `yaml:"patience,omitempty" jsonschema:"description=how long a change may take until it is seen from outside"`
 }
 
 // App is an application that there must be.
@@ -106,6 +112,9 @@ func (p *Params) Validate() error {
 			}
 		}
 	}
+	if err := p.integrations(); err != nil {
+		return err
+	}
 	for _, program := range p.Programs {
 		if program.Policy == "" || len(program.Tokens) == 0 || len(program.Hosts) == 0 {
 			return errors.New("programs: each needs a policy, tokens and hosts")
@@ -115,6 +124,33 @@ func (p *Params) Validate() error {
 				return fmt.Errorf("programs: %s is not the host of an application", h)
 			}
 		}
+	}
+	return nil
+}
+
+// integrations reports what is wrong with the services' own part.
+func (p *Params) integrations() error {
+	if len(p.Integrations) > 0 {
+		if err := (&apply.Params{Objects: p.Integrations, Patience: p.Patience}).Validate(); err != nil {
+			return fmt.Errorf("integrations: %w", err)
+		}
+	}
+	for _, o := range p.Integrations {
+		metadata, _ := o["metadata"].(map[string]any)
+		notes, _ := metadata["annotations"].(map[string]any)
+		for name, value := range notes {
+			text, _ := value.(string)
+			if strings.HasSuffix(name, "/auth-url") && strings.Contains(text, "cloudflareaccess.com") {
+				return fmt.Errorf("integrations: the annotation %s sends every request to the login at the edge once more, which loops: "+
+					"what the origin is guarded by is the token that Access adds, which the tunnel verifies", name)
+			}
+		}
+	}
+	if p.Script == nil {
+		return nil
+	}
+	if err := p.Script.Validate(); err != nil {
+		return fmt.Errorf("script: %w", err)
 	}
 	return nil
 }
@@ -133,12 +169,14 @@ const (
 	inputEmail    = "email"
 	inputWiden    = "widen"
 	inputRollback = "rollback"
+	inputPositive = "positive"
 )
 
 // Info describes the kind.
 func Info() actions.KindInfo {
 	return actions.KindInfo{
 		Name:   "sso",
+		Key:    "o",
 		About:  "Puts each service behind a login at Cloudflare's edge: identity provider, policies and Access applications, then a look at each from outside.",
 		Params: func() any { return &Params{Login: "onetimepin", Patience: 5 * time.Minute} },
 	}
@@ -186,10 +224,11 @@ type API interface {
 	Delete(ctx context.Context, k Kind, id string) error
 	// Writable takes off an object what can only be read, and names fields that nobody knows, which replacing the object would lose.
 	Writable(k Kind, o Object) (body Object, unknown []string)
-	// Rights says by reading alone what the token of the actions lacks; known is false if that cannot be told.
-	Rights(ctx context.Context) (missing []string, known bool, err error)
+	// Rights says by reading alone what the token of the actions lacks to change things of these kinds; known is false if that cannot be
+	// told.
+	Rights(ctx context.Context, kinds ...Kind) (missing []string, known bool, err error)
 	// Try says the same by requests that can change nothing.
-	Try(ctx context.Context) (missing []string, err error)
+	Try(ctx context.Context, kinds ...Kind) (missing []string, err error)
 	// Test asks whether a policy would let an address in.
 	Test(ctx context.Context, policy Object, email string) (Verdict, error)
 }
@@ -218,8 +257,14 @@ type Deps struct {
 	API API
 	// Outside returns the probe that looks at one host from outside.
 	Outside func(team, host string, paths []string) probes.Probe
-	Folder  string           // where the state before is kept; empty for nowhere
-	Now     func() time.Time // nil for the machine's clock
+	// Visit asks for the page / of a host from outside with these headers, and follows no redirect. The caller closes the body.
+	Visit func(ctx context.Context, host string, header http.Header) (*http.Response, error)
+	Hide  func(secret string) // keeps a secret off every screen; may be nil
+	// Apply and Script make the actions for the services' own part; nil where it cannot be done.
+	Apply  func(p apply.Params) actions.Action
+	Script func(p script.Params) actions.Action
+	Folder string           // where the state before is kept; empty for nowhere
+	Now    func() time.Time // nil for the machine's clock
 	// Pause waits; nil for a pause on the machine's clock.
 	Pause func(ctx context.Context, d time.Duration) error
 }
@@ -235,6 +280,7 @@ func New(spec actions.Spec, p Params, d Deps) actions.Action {
 	spec.Inputs = []actions.Input{
 		{Name: inputEmail, Title: "Your address", About: "tested against the policies before they take effect", Default: p.Operator},
 		{Name: inputWiden, Title: "Let in more", About: "change what lets in fewer than the profile declares", Default: "false", Options: []string{"false", "true"}},
+		{Name: inputPositive, Title: "Try a way in", About: "by a service token for a moment, taken away again", Default: "false", Options: []string{"false", "true"}},
 		{Name: inputRollback, Title: "Go back", About: "restore what the last run changed", Default: "false", Options: []string{"false", "true"}},
 	}
 	return action{spec: spec, Params: p, Deps: d}

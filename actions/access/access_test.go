@@ -14,10 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/actions/access"
 	"github.com/254carbon/gonogo/actions/actiontest"
 	acts "github.com/254carbon/gonogo/actions/all"
+	"github.com/254carbon/gonogo/actions/apply"
 	"github.com/254carbon/gonogo/internal/platform"
 	client "github.com/254carbon/gonogo/internal/platform/cloudflare"
 	"github.com/254carbon/gonogo/internal/platform/transport"
@@ -39,6 +42,7 @@ type world struct {
 	deps     access.Deps
 	writes   atomic.Int64 // requests to the account that were no reads
 	log      []string     // of those
+	secrets  []string     // that were asked to be hidden
 }
 
 func start(t *testing.T) *world {
@@ -75,6 +79,10 @@ func start(t *testing.T) *world {
 		API: c.Writer(token(tokens.Platform)), Folder: t.TempDir(), Now: s.Now, Pause: quick,
 		Outside: func(team, host string, paths []string) probes.Probe {
 			return edge.New(x.Outside, edge.Params{Team: team, Hosts: []string{host}, Paths: paths}, s.Now)
+		},
+		Visit: x.Outside.Visit, Hide: func(secret string) { w.secrets = append(w.secrets, secret) },
+		Apply: func(p apply.Params) actions.Action {
+			return apply.New(actions.Spec{ID: "sso", Kind: "sso"}, p, apply.Deps{Cluster: x.Cluster.Writer(), Pause: quick})
 		},
 	}
 	return w
@@ -611,6 +619,72 @@ func TestProgramsComeFirst(t *testing.T) {
 	}
 	if again := w.plan(t); again.Changes() != 0 {
 		t.Errorf("a second plan has changes: %+v", again.Steps)
+	}
+}
+
+// A program is let in for a moment, and nothing of that is left, whatever comes of it.
+func TestAWayIn(t *testing.T) {
+	w := start(t)
+	errs, said := w.carry(t, w.plan(t, "positive=true"))
+	if len(errs) > 0 || !strings.Contains(said, "portal.254carbon.com answers 200 OK to a program with the token") || len(w.secrets) != 1 || strings.Contains(said, w.secrets[0]) {
+		t.Errorf("%v %d\n%s", errs, len(w.secrets), said)
+	}
+	left := func() {
+		t.Helper()
+		w.Cloudflare.Change(func(s *cloudflare.State) {
+			if len(s.Services) > 0 || len(s.Policies) != 10 {
+				t.Errorf("left: %d tokens, %d policies", len(s.Services), len(s.Policies))
+			}
+		})
+		if again := w.plan(t); again.Changes() != 0 {
+			t.Errorf("a second plan has changes: %+v", again.Steps)
+		}
+	}
+	left()
+	w.params.Patience = 300 * time.Millisecond
+	w.Edge.Set("portal.254carbon.com", simedge.Challenge)
+	if errs, _ := w.carry(t, w.plan(t, "positive=true")); len(errs) != 2 || !strings.Contains(fmt.Sprint(errs), "does not let a program with a token in after 300ms: 403 Forbidden by Access") {
+		t.Errorf("%v", errs)
+	}
+	left()
+	w.Edge.Set("portal.254carbon.com", "")
+	ended, cancel := context.WithCancel(t.Context()) // in the middle of it
+	w.deps.Visit = func(ctx context.Context, _ string, _ http.Header) (*http.Response, error) {
+		cancel()
+		return nil, ctx.Err()
+	}
+	p := w.plan(t, "positive=true")
+	d, err := w.action().Open(t.Context(), p, t.TempDir())
+	must(t, err)
+	s, _ := p.Step("positive")
+	if err := d.Do(ended, s, &actiontest.Told{}); err == nil {
+		t.Error("it is done although it was cancelled")
+	}
+	left()
+}
+
+// The services' own part is applied, the fields that the profile names and no others.
+func TestTheServicesOwnPart(t *testing.T) {
+	w := start(t)
+	w.params.Integrations = []map[string]any{{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"namespace": "monitoring", "name": "grafana-login"}, "data": map[string]any{"GF_AUTH_JWT_ENABLED": "true"},
+	}}
+	must(t, w.params.Validate())
+	if errs, said := w.carry(t, w.plan(t)); len(errs) > 0 {
+		t.Fatalf("%v\n%s", errs, said)
+	}
+	o, err := w.Kube.Get(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, "monitoring", "grafana-login")
+	if data, _ := o["data"].(map[string]any); err != nil || data["GF_AUTH_JWT_ENABLED"] != "true" {
+		t.Errorf("%v %v", o, err)
+	}
+	if again := w.plan(t); again.Changes() != 0 {
+		t.Errorf("a second plan has changes: %+v", again.Steps)
+	}
+	w.params.Integrations[0]["metadata"].(map[string]any)["annotations"] = map[string]any{
+		"nginx.ingress.kubernetes.io/auth-url": "https://qagi.cloudflareaccess.com/cdn-cgi/access/authorize",
+	}
+	if err := w.params.Validate(); err == nil || !strings.Contains(err.Error(), "which loops") {
+		t.Errorf("%v", err)
 	}
 }
 

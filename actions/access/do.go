@@ -15,16 +15,31 @@ import (
 )
 
 // Open implements [actions.Action]. What the plan changes is kept as it was before anything is changed.
-func (a action) Open(_ context.Context, p actions.Plan, _ string) (actions.Doer, error) {
+func (a action) Open(ctx context.Context, p actions.Plan, folder string) (actions.Doer, error) {
 	if err := a.keep(p); err != nil {
 		return nil, err
 	}
-	return &doer{action: a}, nil
+	d := &doer{action: a, inputs: p.Inputs, test: "gonogo-test-" + strings.TrimPrefix(p.Digest(), "sha256:")[:12]}
+	for _, part := range []func() (actions.Action, bool){a.applied, a.scripted} {
+		inner, wanted := part()
+		if !wanted || inner == nil {
+			continue
+		}
+		opened, err := inner.Open(ctx, p, folder)
+		if err != nil {
+			return nil, err
+		}
+		d.parts = append(d.parts, opened)
+	}
+	return d, nil
 }
 
 // doer carries out steps.
 type doer struct {
 	action
+	inputs actions.Inputs
+	test   string         // the name of what the positive test makes
+	parts  []actions.Doer // of the services' own part
 
 	mu   sync.Mutex
 	seen map[Kind]look
@@ -40,7 +55,24 @@ type look struct {
 const fresh = 20 * time.Second
 
 // Close implements [actions.Doer].
-func (d *doer) Close() error { return nil }
+func (d *doer) Close() error {
+	var errs []error
+	for _, part := range d.parts {
+		errs = append(errs, part.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// part is who carries out a step of the services' own part, or nil.
+func (d *doer) part(s actions.Step) actions.Doer {
+	switch _, applied := d.applied(); {
+	case strings.HasPrefix(s.ID, "apply ") && applied:
+		return d.parts[0]
+	case s.ID == "run" && len(d.parts) > 0:
+		return d.parts[len(d.parts)-1]
+	}
+	return nil
+}
 
 // account reads the account, or what is known of it if that is fresh.
 func (d *doer) account(ctx context.Context) (*account, error) {
@@ -89,7 +121,10 @@ func (d *doer) wrote(k Kind, id string, o Object) {
 
 // Done implements [actions.Doer].
 func (d *doer) Done(ctx context.Context, s actions.Step) (bool, error) {
-	if s.Effect == actions.Reads {
+	if part := d.part(s); part != nil {
+		return part.Done(ctx, s)
+	}
+	if s.Effect == actions.Reads || s.ID == stepPositive || s.ID == stepNothing {
 		return false, nil
 	}
 	var c change
@@ -109,7 +144,14 @@ func (d *doer) Do(ctx context.Context, s actions.Step, r actions.Reporter) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if part := d.part(s); part != nil {
+		return part.Do(ctx, s, r)
+	}
 	switch {
+	case s.ID == stepPositive:
+		return d.positive(ctx, s, r)
+	case s.ID == stepNothing:
+		return d.nothing(ctx, r)
 	case s.ID == stepRights:
 		return d.try(ctx)
 	case s.ID == stepOperator:
@@ -129,7 +171,7 @@ func (d *doer) Do(ctx context.Context, s actions.Step, r actions.Reporter) error
 
 // try asks what the token may do, by requests that change nothing.
 func (d *doer) try(ctx context.Context) error {
-	missing, err := d.API.Try(ctx)
+	missing, err := d.API.Try(ctx, kindsOf(d.inputs.Switch(inputPositive))...)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/apply"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/cloudflare"
 )
@@ -28,6 +29,8 @@ type change struct {
 const (
 	stepRights   = "rights"
 	stepOperator = "operator"
+	stepPositive = "positive"
+	stepNothing  = "remove-positive"
 	validate     = "validate "
 )
 
@@ -84,13 +87,63 @@ func (a action) Plan(ctx context.Context, in actions.Inputs) (actions.Plan, erro
 	}
 	changes := p.Changes()
 	p.Summary = fmt.Sprintf("%d changes to Access for %d applications", changes, len(a.Apps))
-	if changes == 0 {
-		p.Steps = nil
+	if changes > 0 {
+		x.operator(email)
+	}
+	if err := x.services(ctx, in, changes > 0); err != nil {
+		return p, err
+	}
+	if positive := in.Switch(inputPositive); p.Changes() > 0 || positive {
+		x.validate()
+		if positive {
+			x.positive()
+		}
+	}
+	if len(p.Steps) == 0 || changes == 0 && !in.Switch(inputPositive) {
 		return p, nil
 	}
-	x.operator(email)
-	x.validate()
-	return p, x.rights(ctx)
+	return p, x.rights(ctx, in.Switch(inputPositive))
+}
+
+// services plans the services' own part. A script is run only where something else changes: what it does nobody can see.
+func (x *planner) services(ctx context.Context, in actions.Inputs, changes bool) error {
+	take := func(part actions.Action) error {
+		if part == nil {
+			return errors.New("the services' own part cannot be done: a connection for it is missing")
+		}
+		q, err := part.Plan(ctx, in)
+		if err != nil {
+			return fmt.Errorf("planning the services' own part: %w", err)
+		}
+		x.plan.Steps, x.plan.Already = append(x.plan.Steps, q.Steps...), x.plan.Already+q.Already
+		x.plan.Notes, x.plan.Missing = append(x.plan.Notes, q.Notes...), append(x.plan.Missing, q.Missing...)
+		return nil
+	}
+	if part, wanted := x.applied(); wanted {
+		if err := take(part); err != nil {
+			return err
+		}
+	}
+	if part, wanted := x.scripted(); wanted && changes {
+		return take(part)
+	}
+	return nil
+}
+
+// applied is the action that applies the services' own part, if there is one.
+func (a action) applied() (part actions.Action, wanted bool) {
+	if len(a.Integrations) == 0 || a.Apply == nil {
+		return nil, len(a.Integrations) > 0
+	}
+	return a.Apply(apply.Params{Objects: a.Integrations, Patience: a.Patience}), true
+}
+
+// scripted is the action that runs the script of the services' own part, if there is one.
+func (a action) scripted() (part actions.Action, wanted bool) {
+	if a.Params.Script == nil || a.Deps.Script == nil {
+		return nil, a.Params.Script != nil
+	}
+	return a.Deps.Script(*a.Params.Script), true
 }
 
 func (x *planner) note(format string, args ...any) {
@@ -549,7 +602,7 @@ func (x *planner) operator(email string) {
 	case len(x.changed) == 0:
 		return
 	case email == "":
-		x.note("nobody's address is tested before the policies take effect: --set %s=you@… does that", inputEmail)
+		x.note("nobody's address is tested before the policies take effect: give yours (%s)", inputEmail)
 		return
 	}
 	var policies []Object
@@ -597,9 +650,34 @@ func (x *planner) validate() {
 	}
 }
 
+// positive has a program let in for a moment, which shows that what is behind the login answers.
+func (x *planner) positive() {
+	if x.Visit == nil {
+		return
+	}
+	host := x.Apps[0].Host
+	data, err := json.Marshal(probe{Host: host})
+	if err != nil {
+		return
+	}
+	x.plan.Steps = append(x.plan.Steps,
+		actions.Step{ID: stepPositive, Title: "Try a way into " + host, Target: host, Effect: actions.Creates, Lenient: true, Data: data, Detail: []string{
+			"a service token and a policy for it, attached to the application of " + host, "both are taken away at once, whatever comes of it",
+		}},
+		actions.Step{ID: stepNothing, Title: "See that nothing of that is left", Target: host, Effect: actions.Updates, Cleanup: true, Data: data})
+}
+
+// kindsOf are the kinds that the steps change.
+func kindsOf(positive bool) []Kind {
+	if positive {
+		return []Kind{Apps, Providers, ServiceTokens}
+	}
+	return []Kind{Apps, Providers}
+}
+
 // rights names what the token of the actions lacks, or has the first step find out.
-func (x *planner) rights(ctx context.Context) error {
-	missing, known, err := x.API.Rights(ctx)
+func (x *planner) rights(ctx context.Context, positive bool) error {
+	missing, known, err := x.API.Rights(ctx, kindsOf(positive)...)
 	if err != nil {
 		return err
 	}
@@ -612,7 +690,9 @@ func (x *planner) rights(ctx context.Context) error {
 		ID: stepRights, Title: "Try what the token may do", Target: "Cloudflare", Effect: actions.Reads,
 	})
 	for i := range x.plan.Steps[1:] {
-		x.plan.Steps[i+1].Needs = append(x.plan.Steps[i+1].Needs, stepRights)
+		if s := &x.plan.Steps[i+1]; !s.Cleanup {
+			s.Needs = append(s.Needs, stepRights)
+		}
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ func (x *planner) rollback(ctx context.Context) error {
 		if len(x.plan.Steps) > 0 {
 			x.plan.Summary = fmt.Sprintf("%d changes to Access taken back, made by the run of %s", len(x.plan.Steps), k.At.UTC().Format("2 Jan 2006 15:04 MST"))
 			x.note("hosts whose applications are taken away are open to anyone again")
-			return x.rights(ctx)
+			return x.rights(ctx, false)
 		}
 	}
 	return actions.Refuse("%v", errLost)

@@ -50,11 +50,7 @@ func list() []kind {
 			return join.New(spec, *params.(*join.Params), join.Deps{Cluster: x.Cluster.Writer(), Hide: x.Mask.Add, Folder: x.JoinFolder(), Now: x.Now}), nil
 		}},
 		{apply.Info(), []string{"kubernetes"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
-			d := apply.Deps{Cluster: x.Cluster.Writer(), ReadOnly: x.ReadOnly}
-			if x.Checkout != nil {
-				d.Folder = x.Checkout.Folder
-			}
-			return apply.New(spec, *params.(*apply.Params), d), nil
+			return applying(spec, x)(*params.(*apply.Params)), nil
 		}},
 		{access.Info(), []string{"cloudflare"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
 			return access.New(spec, *params.(*access.Params), access.Deps{
@@ -62,13 +58,36 @@ func list() []kind {
 				Outside: func(team, host string, paths []string) probes.Probe {
 					return edge.New(x.Outside, edge.Params{Team: team, Hosts: []string{host}, Paths: paths}, x.Now)
 				},
+				Visit: x.Outside.Visit, Hide: x.Mask.Add, Apply: applying(spec, x), Script: scripting(spec, x),
 			}), nil
 		}},
 		{script.Info(), []string{"checkout"}, func(spec actions.Spec, params any, x *platform.Platform) (actions.Action, error) {
-			return script.New(spec, *params.(*script.Params), script.Deps{
-				Folder: x.Checkout.Folder, Name: x.Checkout.Name(), Secrets: x.Secrets, Environ: command.Usual(x.Environ), Defects: files.Defects,
-			}), nil
+			return scripting(spec, x)(*params.(*script.Params)), nil
 		}},
+	}
+}
+
+// applying makes actions that apply manifests; nil without a cluster.
+func applying(spec actions.Spec, x *platform.Platform) func(p apply.Params) actions.Action {
+	if x.Cluster == nil {
+		return nil
+	}
+	d := apply.Deps{Cluster: x.Cluster.Writer(), ReadOnly: x.ReadOnly}
+	if x.Checkout != nil {
+		d.Folder = x.Checkout.Folder
+	}
+	return func(p apply.Params) actions.Action { return apply.New(spec, p, d) }
+}
+
+// scripting makes actions that run scripts; nil without a checkout.
+func scripting(spec actions.Spec, x *platform.Platform) func(p script.Params) actions.Action {
+	if x.Checkout == nil {
+		return nil
+	}
+	return func(p script.Params) actions.Action {
+		return script.New(spec, p, script.Deps{
+			Folder: x.Checkout.Folder, Name: x.Checkout.Name(), Secrets: x.Secrets, Environ: command.Usual(x.Environ), Defects: files.Defects,
+		})
 	}
 }
 

@@ -84,6 +84,7 @@ const (
 func Info() actions.KindInfo {
 	return actions.KindInfo{
 		Name:  "backup-test",
+		Key:   "b",
 		About: "Backs up content made for it, restores it where nothing can act, compares both, and keeps the result as evidence. What it made is taken away again.",
 		Params: func() any {
 			return &Params{

@@ -198,3 +198,20 @@ func pinTo(ctx context.Context, r *http.Request, at netip.AddrPort) context.Cont
 	}
 	return transport.To(ctx, host, net.JoinHostPort(at.Addr().String(), port))
 }
+
+// Visit asks for the page / of a host at one of its public addresses, with headers. The caller closes the body.
+func (o *Outside) Visit(ctx context.Context, host string, header http.Header) (*http.Response, error) {
+	addresses, _, err := o.Addresses(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	if len(addresses) == 0 {
+		return nil, fmt.Errorf("no public resolver knows %s", host)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+host+"/", nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header = header.Clone()
+	return o.Send(ctx, addresses[0], req)
+}

@@ -192,7 +192,7 @@ func writeError(err error, permission string) error {
 }
 
 // Rights implements [access.API]: it reads what Cloudflare tells a token about itself, which few tokens may ask.
-func (w *Writer) Rights(ctx context.Context) (missing []string, known bool, err error) {
+func (w *Writer) Rights(ctx context.Context, kinds ...access.Kind) (missing []string, known bool, err error) {
 	switch {
 	case w.ReadOnly:
 		return nil, false, nil
@@ -216,7 +216,8 @@ func (w *Writer) Rights(ctx context.Context) (missing []string, known bool, err 
 	if err != nil {
 		return nil, false, nil //nolint:nilerr // most tokens may not ask this: the step that tries tells
 	}
-	for _, group := range []string{appsWrite, orgWrite} {
+	for _, k := range kinds {
+		_, _, group := kindOf(k)
 		if !slices.Contains(granted, group) {
 			missing = append(missing, "the permission group \""+group+"\" of the token for Cloudflare")
 		}
@@ -265,8 +266,8 @@ func (w *Writer) granted(ctx context.Context) ([]string, error) {
 const nowhere = "00000000-0000-0000-0000-000000000000"
 
 // Try implements [access.API]: it asks to delete what does not exist, which changes nothing, and which only who may delete is told.
-func (w *Writer) Try(ctx context.Context) (missing []string, err error) {
-	for _, k := range []access.Kind{access.Apps, access.Providers} {
+func (w *Writer) Try(ctx context.Context, kinds ...access.Kind) (missing []string, err error) {
+	for _, k := range kinds {
 		path, _, permission := kindOf(k)
 		_, err := w.write(ctx, http.MethodDelete, path+"/"+nowhere, permission, nil)
 		var status *StatusError

@@ -113,6 +113,10 @@ func (c *call) list(k collection) {
 		if domain := query.Get("domain"); domain != "" && domain != text(item, "domain") {
 			continue
 		}
+		if item["secret"] != nil {
+			item = maps.Clone(item)
+			delete(item, "secret")
+		}
 		list = append(list, item)
 	}
 	page(c, list)
@@ -165,8 +169,18 @@ func (c *call) create(k collection) {
 		return
 	}
 	body["id"] = c.st.id()
-	if k.path == "apps" {
+	switch k.path {
+	case "apps":
 		body["aud"] = aud(text(body, "id"))
+	case "service_tokens": // the secret is shown this once
+		body["client_id"] = text(body, "id") + ".access"
+		secret := fmt.Sprintf("%064x", "secret of "+text(body, "id"))[:64]
+		shown := maps.Clone(body)
+		shown["client_secret"] = secret
+		body["secret"] = secret
+		c.st.Services = append(c.st.Services, body)
+		c.write(http.StatusCreated, map[string]any{"success": true, "result": shown})
+		return
 	}
 	items := k.items(c.st)
 	*items = append(*items, body)

@@ -10,6 +10,13 @@ type Guard struct {
 	Audience string
 	Host     string // as the application names it
 	Bypassed bool   // it lets everyone past
+
+	tokens []string // of services that it lets past, with their secrets
+}
+
+// Admits reports whether it lets a program past that shows a service token.
+func (g *Guard) Admits(id, secret string) bool {
+	return id != "" && slices.Contains(g.tokens, id+" "+secret)
 }
 
 // Guard returns what stands before a path of a host, or nil. Of several applications the one with the longest path counts.
@@ -27,7 +34,7 @@ func (s *Server) Guard(host, path string) *Guard {
 			below = "/" + strings.Trim(below, "/")
 			inside := path == below || strings.HasPrefix(path, strings.TrimSuffix(below, "/")+"/")
 			if matches(name, host) && inside && len(below) > length {
-				found, length = &Guard{Audience: text(app, "aud"), Host: name, Bypassed: s.state.bypassed(app)}, len(below)
+				found, length = &Guard{Audience: text(app, "aud"), Host: name, Bypassed: s.state.bypassed(app), tokens: s.state.tokens(app)}, len(below)
 			}
 		}
 	}
@@ -63,6 +70,30 @@ func (s *State) bypassed(app map[string]any) bool {
 			return text(p, "id") == text(m, "id") && text(p, "decision") == "bypass"
 		})
 	})
+}
+
+// tokens are the service tokens that an application lets past.
+func (s *State) tokens(app map[string]any) (all []string) {
+	refs, _ := app["policies"].([]any)
+	for _, ref := range refs {
+		m, _ := ref.(map[string]any)
+		for _, p := range s.Policies {
+			include, _ := p["include"].([]any)
+			if text(p, "id") != text(m, "id") || text(p, "decision") != "non_identity" {
+				continue
+			}
+			for _, r := range include {
+				rule, _ := r.(map[string]any)
+				of, _ := rule["service_token"].(map[string]any)
+				for _, t := range s.Services {
+					if text(t, "id") == text(of, "token_id") && text(t, "id") != "" {
+						all = append(all, text(t, "client_id")+" "+text(t, "secret"))
+					}
+				}
+			}
+		}
+	}
+	return all
 }
 
 // Routed reports whether the tunnel leads a host to the platform, and whether it carries connections.

@@ -36,7 +36,7 @@ func Documented(now time.Time, tokens Credentials) State {
 			TunnelRead, AccountRead, ZoneRead, AppsRead, OrgRead, ServiceRead,
 		}},
 		{ID: "0254bbbb0254bbbb0254bbbb0254bbbb", Value: tokens.Platform, Status: "active", NotBefore: &created, Expires: &expires, Permissions: []string{
-			TunnelRead, AccountRead, ZoneRead, AppsEdit, OrgEdit, TokensRead,
+			TunnelRead, AccountRead, ZoneRead, AppsEdit, OrgEdit, TokensRead, ServiceEdit,
 		}},
 	}
 	tunnel := Tunnel{ID: TunnelID, Name: TunnelName, Status: "healthy", Created: created}

@@ -183,7 +183,7 @@ func (e *Edge) site(w http.ResponseWriter, r *http.Request, host string, quirk Q
 		http.Error(w, "error code: 502", http.StatusBadGateway)
 	case quirk == Disconnected:
 		http.Error(w, "error code: 1033", 530)
-	case guard != nil && !guard.Bypassed && quirk != Leaks && quirk != Imitated:
+	case guard != nil && !guard.Bypassed && quirk != Leaks && quirk != Imitated && !guard.Admits(r.Header.Get("Cf-Access-Client-Id"), r.Header.Get("Cf-Access-Client-Secret")):
 		e.access(w, r, host, *guard, quirk)
 	case !connected:
 		http.Error(w, "error code: 1033", 530)
