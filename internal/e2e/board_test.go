@@ -38,13 +38,27 @@ type board struct {
 // start runs the program on a terminal of its own. The test's end ends it.
 func (s *station) start(t *testing.T, cols, rows uint16, args ...string) *board {
 	t.Helper()
+	return begin(t, s.command(context.Background(), args...), cols, rows)
+}
+
+// startDemo runs the board of the simulated platform that is kept in a folder.
+func (s *station) startDemo(t *testing.T, dir string) *board {
+	t.Helper()
+	cmd := exec.Command(suite.binary, "--demo", "--state-dir", dir)
+	cmd.Env = s.command(context.Background()).Env
+	return begin(t, cmd, 120, 36)
+}
+
+// begin runs a command on a terminal of its own.
+func begin(t *testing.T, cmd *exec.Cmd, cols, rows uint16) *board {
+	t.Helper()
 	master, tty, err := pty.Open()
 	must(t, err)
 	b := &board{master: master, tty: tty, done: make(chan struct{})}
 	must(t, pty.Setsize(tty, &pty.Winsize{Cols: cols, Rows: rows}))
 	b.before, err = term.GetState(tty.Fd())
 	must(t, err)
-	b.cmd = s.command(context.Background(), args...)
+	b.cmd = cmd
 	b.cmd.Stdin, b.cmd.Stdout, b.cmd.Stderr = tty, tty, tty
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	b.began = time.Now()
