@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -14,12 +15,9 @@ import (
 	"github.com/254carbon/gonogo/probes"
 )
 
-// Open implements [actions.Action]. What the plan changes is kept as it was before anything is changed.
+// Open implements [actions.Action].
 func (a action) Open(ctx context.Context, p actions.Plan, folder string) (actions.Doer, error) {
-	if err := a.keep(p); err != nil {
-		return nil, err
-	}
-	d := &doer{action: a, inputs: p.Inputs, test: "gonogo-test-" + strings.TrimPrefix(p.Digest(), "sha256:")[:12]}
+	d := &doer{action: a, plan: p, inputs: p.Inputs, test: testPrefix + strings.TrimPrefix(p.Digest(), "sha256:")[:12]}
 	for _, part := range []func() (actions.Action, bool){a.applied, a.scripted} {
 		inner, wanted := part()
 		if !wanted || inner == nil {
@@ -37,6 +35,7 @@ func (a action) Open(ctx context.Context, p actions.Plan, folder string) (action
 // doer carries out steps.
 type doer struct {
 	action
+	plan   actions.Plan
 	inputs actions.Inputs
 	test   string         // the name of what the positive test makes
 	parts  []actions.Doer // of the services' own part
@@ -153,7 +152,7 @@ func (d *doer) Do(ctx context.Context, s actions.Step, r actions.Reporter) error
 	case s.ID == stepNothing:
 		return d.nothing(ctx, r)
 	case s.ID == stepRights:
-		return d.try(ctx)
+		return d.try(ctx, r)
 	case s.ID == stepOperator:
 		return d.operator(ctx, s, r)
 	case strings.HasPrefix(s.ID, validate):
@@ -166,12 +165,21 @@ func (d *doer) Do(ctx context.Context, s actions.Step, r actions.Reporter) error
 	for _, line := range s.Detail {
 		r.Log(line)
 	}
+	if err := d.keep(d.plan); err != nil { // before anything is changed
+		return err
+	}
 	return d.change(ctx, c, r)
 }
 
 // try asks what the token may do, by requests that change nothing.
-func (d *doer) try(ctx context.Context) error {
+func (d *doer) try(ctx context.Context, r actions.Reporter) error {
 	missing, err := d.API.Try(ctx, kindsOf(d.inputs.Switch(inputPositive))...)
+	if blocked := (*BlockedError)(nil); errors.As(err, &blocked) {
+		if err := d.wait(ctx, blocked, r); err != nil {
+			return err
+		}
+		return d.try(ctx, r)
+	}
 	if err != nil {
 		return err
 	}
@@ -196,6 +204,8 @@ func (d *doer) operator(ctx context.Context, s actions.Step, r actions.Reporter)
 		if err != nil {
 			return err
 		}
+		// The tester knows people by the login that they took last; the one that everybody can take next time is no reason to keep them out.
+		body["require"] = slices.DeleteFunc(slices.Clone(list(body, "require")), func(r any) bool { return x.rule(r) == "login_method "+d.Login })
 		verdict, err := d.API.Test(ctx, body, p.Email)
 		who := strings.Join(x.rules(list(policy, "include")), ", ")
 		read := reads(x, policy, p.Email)
@@ -253,7 +263,7 @@ const looks = 4
 // change brings one change about. No request is sent a second time before the account was read again.
 func (d *doer) change(ctx context.Context, c change, r actions.Reporter) error {
 	for again := 0; ; {
-		x, err := d.account(ctx)
+		x, err := d.known(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -265,10 +275,10 @@ func (d *doer) change(ctx context.Context, c change, r actions.Reporter) error {
 			return fmt.Errorf("%s %s is not there any more: plan again", c.Kind.one(), c.Key)
 		case c.ID == "" && now != nil && c.Kind != Providers:
 			return fmt.Errorf("somebody made %s %s meanwhile, and not as planned: plan again", c.Kind.one(), c.Key)
-		case c.ID != "" && !c.Delete && len(x.difference(c.Kind, now, c.Before)) > 0:
+		case c.ID != "" && len(x.difference(c.Kind, now, c.Before)) > 0:
 			return fmt.Errorf("somebody changed %s %s meanwhile (%s): plan again", c.Kind.one(), c.Key, strings.Join(x.difference(c.Kind, c.Before, now), "; "))
 		}
-		err = d.write(ctx, x, c)
+		err = d.write(ctx, x, c, now)
 		var blocked *BlockedError
 		var uncertain *UncertainError
 		switch {
@@ -280,7 +290,7 @@ func (d *doer) change(ctx context.Context, c change, r actions.Reporter) error {
 			}
 		case errors.As(err, &uncertain):
 			r.Log("it is not known whether this had its effect (" + err.Error() + "): looking")
-			done, looked := d.settled(ctx, c)
+			done, looked := d.settled(ctx, c, r)
 			if looked != nil {
 				return &actions.UnclearError{Err: errors.Join(err, looked)}
 			}
@@ -298,8 +308,44 @@ func (d *doer) change(ctx context.Context, c change, r actions.Reporter) error {
 	}
 }
 
-// write sends the one request of a change.
-func (d *doer) write(ctx context.Context, x *account, c change) error {
+// known is the account, after a wait if Cloudflare takes no requests for a while.
+func (d *doer) known(ctx context.Context, r actions.Reporter) (*account, error) {
+	for {
+		x, err := d.account(ctx)
+		var blocked *BlockedError
+		if !errors.As(err, &blocked) {
+			return x, err
+		}
+		if err := d.wait(ctx, blocked, r); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// merged is a thing as it is now with what a change is about, so that what nobody planned to change stays.
+func (d *doer) merged(x *account, c change, now Object) (Object, error) {
+	body, unknown := d.API.Writable(c.Kind, now)
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("%s %s has fields by now that gonogo does not know (%s): plan again", c.Kind.one(), c.Key, strings.Join(unknown, ", "))
+	}
+	if c.Kind == Apps {
+		body["policies"] = links(x.references(now))
+	}
+	for field, value := range c.Body {
+		if !reflect.DeepEqual(value, c.Before[field]) {
+			body[field] = value
+		}
+	}
+	for field := range c.Before {
+		if _, stays := c.Body[field]; !stays {
+			delete(body, field)
+		}
+	}
+	return body, nil
+}
+
+// write sends the one request of a change to a thing as it is now.
+func (d *doer) write(ctx context.Context, x *account, c change, now Object) error {
 	if c.Delete {
 		if err := d.API.Delete(ctx, c.Kind, c.ID); err != nil {
 			return err
@@ -307,8 +353,13 @@ func (d *doer) write(ctx context.Context, x *account, c change) error {
 		d.wrote(c.Kind, c.ID, nil)
 		return nil
 	}
-	body, err := x.resolve(c.Body)
-	if err != nil {
+	body, err := c.Body, error(nil)
+	if c.ID != "" {
+		if body, err = d.merged(x, c, now); err != nil {
+			return err
+		}
+	}
+	if body, err = x.resolve(body); err != nil {
 		return err
 	}
 	var o Object
@@ -325,11 +376,14 @@ func (d *doer) write(ctx context.Context, x *account, c change) error {
 		return nil
 	}
 	d.wrote(c.Kind, text(o, "id"), o)
+	if c.ID == "" {
+		return d.keepMade(d.plan, c, text(o, "id"))
+	}
 	return nil
 }
 
 // settled reads the account again until a change is seen, a few times.
-func (d *doer) settled(ctx context.Context, c change) (bool, error) {
+func (d *doer) settled(ctx context.Context, c change, r actions.Reporter) (bool, error) {
 	var last error
 	for i := range looks {
 		if i > 0 {
@@ -338,10 +392,14 @@ func (d *doer) settled(ctx context.Context, c change) (bool, error) {
 			}
 		}
 		d.forget(c.Kind)
-		x, err := d.account(ctx)
-		if last = err; err == nil && x.is(c, x.find(c)) {
-			return true, nil
+		x, err := d.known(ctx, r)
+		if last = err; err != nil || !x.is(c, x.find(c)) {
+			continue
 		}
+		if c.ID == "" {
+			return true, d.keepMade(d.plan, c, text(x.find(c), "id"))
+		}
+		return true, nil
 	}
 	return false, last
 }

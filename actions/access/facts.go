@@ -127,6 +127,30 @@ func (x *account) references(app Object) []reference {
 	return all
 }
 
+// withOwnLogin are the kinds of rules that somebody who logs in by the one-time PIN can satisfy; what any other kind asks for comes with a
+// login of its own.
+var withOwnLogin = []string{
+	"email", "email_domain", "email_list", "everyone", "group", "ip", "ip_list", "geo", "certificate", "common_name", "device_posture",
+	"service_token", "any_valid_service_token", "external_evaluation",
+}
+
+// needsOther reports whether a policy lets somebody in only by another login than one of a type.
+func (x *account) needsOther(p Object, login string) bool {
+	other := func(r any) bool {
+		word := x.rule(r)
+		kind, _, _ := strings.Cut(word, " ")
+		return word != "login_method "+login && !slices.Contains(withOwnLogin, kind)
+	}
+	return slices.ContainsFunc(list(p, "require"), other) || slices.ContainsFunc(list(p, "include"), other)
+}
+
+// accepts reports whether an application takes a login of a type: one of those it names, or any if it names none.
+func (x *account) accepts(app Object, login string) bool {
+	have := list(app, "allowed_idps")
+	own := x.provider(login)
+	return len(have) == 0 || own != nil && slices.Contains(have, any(text(own, "id")))
+}
+
 // The facts of an application.
 func (x *account) appFacts(app Object) []fact {
 	var logins, policies []string

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type change struct {
 	Body   Object `json:"body,omitempty"`
 	Before Object `json:"before,omitempty"` // as it could be written again
 	Delete bool   `json:"delete,omitempty"`
+	Made   string `json:"made,omitempty"` // the id of what was made, once it is known; kept for going back
 }
 
 // The names of steps, besides those of changes.
@@ -45,12 +47,14 @@ type probe struct {
 type planner struct {
 	action
 	account
-	plan    *actions.Plan
-	widen   bool
-	needs   []string            // the steps before everything that changes something
-	policy  map[string]string   // the step that makes or changes a policy, by name
-	changed []Object            // policies that people will meet, as they will be
-	made    map[string][]string // the hosts that a new or changed application covers, by its host
+	plan   *actions.Plan
+	widen  bool
+	needs  []string            // the steps before everything that changes something
+	policy map[string]string   // the step that makes or changes a policy, or nothing, by what refers to it: its id or a placeholder
+	usable map[string]string   // what refers to the policy of programs, by name; those that must not be used are missing
+	bodies map[string]Object   // policies as they will be, by what refers to them
+	meet   []string            // what refers to the policies that people will meet at what changes
+	made   map[string][]string // the hosts that a new or changed application covers, by its host
 }
 
 // Plan implements [actions.Action].
@@ -62,7 +66,7 @@ func (a action) Plan(ctx context.Context, in actions.Inputs) (actions.Plan, erro
 			return p, &actions.InputError{Name: inputEmail, Err: err}
 		}
 	}
-	x := planner{action: a, plan: &p, widen: in.Switch(inputWiden), policy: map[string]string{}, made: map[string][]string{}}
+	x := planner{action: a, plan: &p, widen: in.Switch(inputWiden), policy: map[string]string{}, usable: map[string]string{}, bodies: map[string]Object{}, made: map[string][]string{}}
 	x.things = map[Kind][]Object{}
 	kinds := []Kind{Providers, Policies, Apps}
 	if len(a.Programs) > 0 {
@@ -84,6 +88,9 @@ func (a action) Plan(ctx context.Context, in actions.Inputs) (actions.Plan, erro
 	}
 	if err := x.routes(ctx); err != nil {
 		p.Notes = append(p.Notes, "which hosts are routed without an application cannot be told: "+err.Error())
+	}
+	if !in.Switch(inputPositive) {
+		x.leftovers()
 	}
 	changes := p.Changes()
 	p.Summary = fmt.Sprintf("%d changes to Access for %d applications", changes, len(a.Apps))
@@ -157,7 +164,7 @@ func (x *planner) add(c change, title string, needs ...string) string {
 		x.note("%s is left out: %v", title, err)
 		return ""
 	}
-	s := actions.Step{ID: string(c.Kind) + " " + c.Key, Title: title, Target: probes.Clean(c.Key, 200), Effect: actions.Creates, Data: data, Needs: needs}
+	s := actions.Step{ID: string(c.Kind) + " " + cmp.Or(c.ID, c.Key), Title: title, Target: probes.Clean(c.Key, 200), Effect: actions.Creates, Data: data, Needs: needs}
 	switch {
 	case c.Delete:
 		s.Effect, s.Detail = actions.Deletes, x.difference(c.Kind, nil, c.Before)
@@ -216,16 +223,21 @@ func (x *planner) programs() {
 			include = append(include, map[string]any{"service_token": map[string]any{"token_id": text(found[0], "id")}})
 		}
 		body := Object{"name": program.Policy, "decision": "non_identity", "include": include, "exclude": []any{}, "require": []any{}}
-		known := x.named(Policies, program.Policy)
-		if len(known) == 0 {
-			x.policy[program.Policy] = x.add(change{Kind: Policies, Key: program.Policy, Body: body}, "Create the policy "+program.Policy, x.needs...)
-			continue
+		switch known := x.named(Policies, program.Policy); len(known) {
+		case 0:
+			ref := policyPrefix + program.Policy
+			x.usable[program.Policy] = ref
+			x.policy[ref] = x.add(change{Kind: Policies, Key: program.Policy, Body: body}, "Create the policy "+program.Policy, x.needs...)
+		case 1:
+			if lines := x.difference(Policies, known[0], body); len(lines) > 0 {
+				x.note("the policy %s is not as declared (%s) and is not used: change it by hand", program.Policy, strings.Join(lines, "; "))
+				continue
+			}
+			x.usable[program.Policy] = text(known[0], "id")
+			x.plan.Already++
+		default:
+			x.note("there are several policies called %q: which of them is meant cannot be told, so that none is used", program.Policy)
 		}
-		if lines := x.difference(Policies, known[0], body); len(lines) > 0 {
-			x.note("the policy %s is not as declared (%s) and stays as it is: change it by hand", program.Policy, strings.Join(lines, "; "))
-			continue
-		}
-		x.plan.Already++
 	}
 }
 
@@ -243,26 +255,27 @@ func (x *planner) person(name string, like Object) (id string, ok bool) {
 		}
 	}
 	login := map[string]any{"login_method": map[string]any{"id": loginPrefix + x.Login}}
-	if step, planned := x.policy[name]; planned {
-		_ = step
-		if len(known) == 1 {
-			return text(known[0], "id"), true
-		}
-		return policyPrefix + name, true
-	}
 	if len(known) == 0 {
-		body := Object{"name": name, "decision": "allow", "include": x.allowed(), "exclude": []any{}, "require": []any{login}}
-		x.policy[name] = x.add(change{Kind: Policies, Key: name, Body: body}, "Create the policy "+name, x.needs...)
-		x.changed = append(x.changed, body)
-		return policyPrefix + name, true
+		ref := policyPrefix + name
+		if _, planned := x.policy[ref]; !planned {
+			body := Object{"name": name, "decision": "allow", "include": x.allowed(), "exclude": []any{}, "require": []any{login}}
+			x.policy[ref] = x.add(change{Kind: Policies, Key: name, Body: body}, "Create the policy "+name, x.needs...)
+			x.bodies[ref] = body
+		}
+		return ref, true
 	}
-	x.overlay(known[0], login)
-	return text(known[0], "id"), true
+	ref := text(known[0], "id")
+	if _, planned := x.policy[ref]; !planned {
+		x.policy[ref] = ""
+		x.bodies[ref] = known[0]
+		x.overlay(known[0], login)
+	}
+	return ref, text(x.bodies[ref], "decision") == "allow"
 }
 
 // overlay narrows a policy that is there to what is declared, and widens it only if that is wanted.
 func (x *planner) overlay(p Object, login map[string]any) {
-	name := text(p, "name")
+	name, id := text(p, "name"), text(p, "id")
 	before, unknown := x.API.Writable(Policies, p)
 	switch decision := text(p, "decision"); {
 	case len(unknown) > 0:
@@ -270,6 +283,9 @@ func (x *planner) overlay(p Object, login map[string]any) {
 		return
 	case decision != "allow" && decision != "bypass":
 		x.note("the policy %s says %s and stays as it is: a policy that keeps people out is not taken away", name, decision)
+		return
+	case decision == "bypass" && x.strands(id) != "":
+		x.note("the policy %s bypasses Access and stays so, since the programs of %s could not pass any more", name, x.strands(id))
 		return
 	}
 	body := clone(before)
@@ -287,28 +303,51 @@ func (x *planner) overlay(p Object, login map[string]any) {
 		x.note("the policy %s lets in fewer than declared and stays so: --set widen=true adds %s", name, strings.Join(x.rules(more), ", "))
 	}
 	body["include"] = include
-	methods := 0
-	for _, r := range list(before, "require") {
-		if m, ok := r.(map[string]any); ok && m["login_method"] != nil {
-			methods++
-			if x.rule(r) != x.rule(login) {
-				x.note("the policy %s requires another login than %s (%s), which stays", name, x.Login, x.rule(r))
-			}
+	switch {
+	case slices.ContainsFunc(list(before, "require"), func(r any) bool { return strings.HasPrefix(x.rule(r), "login_method ") }):
+		if !slices.Contains(x.rules(list(before, "require")), x.rule(login)) {
+			x.note("the policy %s requires another login than %s, which stays", name, x.Login)
 		}
-	}
-	if methods == 0 {
+	case x.needsOther(body, x.Login) || x.refuse(id) != "":
+		x.note("the policy %s does not get to require %s, since nobody could pass by it any more%s", name, x.Login, cmp.Or(x.refuse(id), ": it asks for another login"))
+	default:
 		body["require"] = append(slices.Clone(list(before, "require")), login)
 	}
 	if len(x.difference(Policies, before, body)) == 0 {
-		x.policy[name] = ""
 		x.plan.Already++
 		return
 	}
-	if n := x.uses(text(p, "id")); n > 1 {
+	if n := x.uses(id); n > 1 {
 		x.note("the policy %s is used by %d applications, which it changes for all", name, n)
 	}
-	x.policy[name] = x.add(change{Kind: Policies, ID: text(p, "id"), Key: name, Body: body, Before: before}, "Change the policy "+name, x.needs...)
-	x.changed = append(x.changed, body)
+	x.policy[id] = x.add(change{Kind: Policies, ID: id, Key: name, Body: body, Before: before}, "Change the policy "+name, x.needs...)
+	x.bodies[id] = body
+}
+
+// refuse names an application that refers to a policy and takes no logins of the declared type, nor will.
+func (x *planner) refuse(id string) string {
+	for _, app := range x.things[Apps] {
+		refers := slices.ContainsFunc(x.references(app), func(r reference) bool { return r.id == id })
+		declared := slices.ContainsFunc(x.Apps, func(a App) bool { return slices.Contains(domainsOf(app), a.Host) })
+		if refers && !x.accepts(app, x.Login) && !(declared && x.widen) {
+			return ": " + text(app, "name") + " takes other logins"
+		}
+	}
+	return ""
+}
+
+// strands names a host whose programs pass only because a policy bypasses Access, and whose own policy cannot be used.
+func (x *planner) strands(id string) string {
+	for _, program := range x.Programs {
+		for _, host := range program.Hosts {
+			for _, app := range x.hosting(host) {
+				if x.usable[program.Policy] == "" && slices.ContainsFunc(x.references(app), func(r reference) bool { return r.id == id }) {
+					return host
+				}
+			}
+		}
+	}
+	return ""
 }
 
 func (x *planner) uses(id string) (n int) {
@@ -355,6 +394,10 @@ func (x *planner) narrow(have []any) (keep, more []any) {
 func (x *planner) app(want App) {
 	found := x.hosting(want.Host)
 	if len(found) == 0 {
+		if wide := x.covering(want.Host); wide != nil && !x.widen {
+			x.note("%s is covered by the application %s, whose policies may be stricter, so that none of its own is made: --set widen=true makes one", want.Host, strings.Join(domainsOf(wide), ", "))
+			return
+		}
 		for _, app := range x.named(Apps, want.Name) {
 			if selfHosted(app) {
 				found = append(found, app)
@@ -363,10 +406,6 @@ func (x *planner) app(want App) {
 	}
 	switch len(found) {
 	case 0:
-		if wide := x.covering(want.Host); wide != nil && !x.widen {
-			x.note("%s is covered by the application %s, whose policies may be stricter, so that none of its own is made: --set widen=true makes one", want.Host, strings.Join(domainsOf(wide), ", "))
-			return
-		}
 		x.create(want)
 	case 1:
 		x.update(want, found[0])
@@ -389,11 +428,18 @@ func (x *planner) also(want App, own Object) (hosts []string) {
 	return hosts
 }
 
-// covering returns an application that takes in a host as a whole and does not let everyone past, or nil; one of its very name goes first.
+// covering returns an application that takes in a host as a whole, or nil: one of its very name whatever it lets past, else one with a wildcard
+// that does not let everyone past.
 func (x *planner) covering(host string) Object {
-	for _, app := range append(x.hosting(host), x.things[Apps]...) {
-		bypassed := slices.ContainsFunc(x.references(app), func(r reference) bool { return text(x.byID(Policies, r.id), "decision") == "bypass" })
-		if selfHosted(app) && !bypassed && slices.ContainsFunc(domainsOf(app), func(d string) bool { return cloudflare.Covers(d, host) }) {
+	if own := x.hosting(host); len(own) > 0 {
+		return own[0]
+	}
+	for _, app := range x.things[Apps] {
+		open := slices.ContainsFunc(x.references(app), func(r reference) bool {
+			p := x.byID(Policies, r.id)
+			return text(p, "decision") == "bypass" && slices.Contains(x.rules(list(p, "include")), "everyone") && len(list(p, "exclude"))+len(list(p, "require")) == 0
+		})
+		if selfHosted(app) && !open && slices.ContainsFunc(domainsOf(app), func(d string) bool { return cloudflare.Covers(d, host) }) {
 			return app
 		}
 	}
@@ -404,23 +450,23 @@ func destination(host string) map[string]any { return map[string]any{"type": "pu
 
 // entries are the policies of a new application, those of programs first.
 func (x *planner) entries(want App, person string) (refs []any, needs []string) {
-	add := func(id, step string) {
+	for _, id := range append(x.passes(want), person) {
 		refs = append(refs, map[string]any{"id": id, "precedence": float64(len(refs) + 1)})
-		if step != "" {
+		if step := x.policy[id]; step != "" {
 			needs = append(needs, step)
 		}
 	}
+	return refs, needs
+}
+
+// passes are what refers to the policies of the programs that ask a host.
+func (x *planner) passes(want App) (ids []string) {
 	for _, program := range x.Programs {
-		if slices.Contains(program.Hosts, want.Host) {
-			id := policyPrefix + program.Policy
-			if known := x.named(Policies, program.Policy); len(known) == 1 {
-				id = text(known[0], "id")
-			}
-			add(id, x.policy[program.Policy])
+		if id := x.usable[program.Policy]; id != "" && slices.Contains(program.Hosts, want.Host) {
+			ids = append(ids, id)
 		}
 	}
-	add(person, x.policy[want.Policy])
-	return refs, needs
+	return ids
 }
 
 func (x *planner) create(want App) {
@@ -443,12 +489,17 @@ func (x *planner) create(want App) {
 	}
 	x.add(change{Kind: Apps, Key: want.Host, Body: body}, "Protect "+want.Host, append(slices.Clone(x.needs), needs...)...)
 	x.made[want.Host] = hosts
+	x.meet = append(x.meet, id)
 }
 
 // update overlays an application that is there.
 func (x *planner) update(want App, app Object) {
 	before, unknown := x.API.Writable(Apps, app)
 	refs := x.references(app)
+	if _, told := app["policies"].([]any); !told {
+		x.note("the application of %s does not say which policies it has, and stays as it is", want.Host)
+		return
+	}
 	if len(unknown) > 0 {
 		x.note("the application of %s has fields that gonogo does not know (%s) and stays as it is", want.Host, strings.Join(unknown, ", "))
 		return
@@ -471,12 +522,22 @@ func (x *planner) update(want App, app Object) {
 	}
 	x.add(change{Kind: Apps, ID: text(app, "id"), Key: want.Host, Body: body, Before: before}, "Change the application of "+want.Host, append(slices.Clone(x.needs), needs...)...)
 	x.made[want.Host] = append([]string{want.Host}, x.also(want, app)...)
+	for _, ref := range list(body, "policies") {
+		x.meet = append(x.meet, text(ref.(map[string]any), "id"))
+	}
 }
 
+// links are references as an application holds them, in their order; precedences that are not unique are given anew.
 func links(refs []reference) []any {
-	all := []any{}
+	all, seen := []any{}, map[float64]bool{}
 	for _, r := range refs {
 		all = append(all, map[string]any{"id": r.id, "precedence": r.precedence})
+		seen[r.precedence] = true
+	}
+	for i, ref := range all {
+		if len(seen) < len(refs) {
+			ref.(map[string]any)["precedence"] = float64(i + 1)
+		}
 	}
 	return all
 }
@@ -485,9 +546,15 @@ func links(refs []reference) []any {
 func (x *planner) hosts(want App, app, body Object) {
 	covered := domainsOf(app)
 	all := slices.Clone(list(body, "destinations"))
-	if len(all) == 0 && text(body, "domain") != "" {
-		all = []any{destination(text(body, "domain"))}
+	if len(all) == 0 { // in the deprecated form
+		for _, d := range append([]any{text(body, "domain")}, list(body, "self_hosted_domains")...) {
+			s, _ := d.(string)
+			if s != "" && !slices.ContainsFunc(all, func(known any) bool { return text(known.(map[string]any), "uri") == s }) {
+				all = append(all, destination(s))
+			}
+		}
 	}
+	delete(body, "self_hosted_domains")
 	for _, h := range append([]string{want.Host}, x.also(want, app)...) {
 		if !slices.Contains(covered, h) {
 			all = append(all, destination(h))
@@ -519,7 +586,13 @@ func (x *planner) logins(want App, app, body Object) {
 	if o := x.provider(x.Login); o != nil {
 		own = text(o, "id")
 	}
+	other := slices.ContainsFunc(x.references(app), func(r reference) bool {
+		p := x.byID(Policies, r.id)
+		return p != nil && text(p, "decision") == "allow" && x.needsOther(p, x.Login)
+	})
 	switch {
+	case len(have) == 0 && other:
+		x.note("%s takes any login, and stays so: a policy of it asks for another one than %s", want.Host, x.Login)
 	case len(have) == 0:
 		body["allowed_idps"] = []any{login}
 	case slices.Contains(have, own):
@@ -531,43 +604,55 @@ func (x *planner) logins(want App, app, body Object) {
 	}
 }
 
-// attach gives an application that nobody can pass the declared policy. One that lets others in keeps what it has, unless more is wanted.
+// attach sees to the policies of an application that is there. One that does not let people in by the declared policy gets it only if that is
+// wanted, since whoever it keeps out now would come in.
 func (x *planner) attach(want App, app, body Object, refs []reference) (needs []string) {
-	lets := []string{}
-	has := false
-	last := 0.0
+	var lets []string
+	has, bypassed := false, false
 	for _, r := range refs {
 		p := x.byID(Policies, r.id)
-		last = max(last, r.precedence)
-		switch {
+		switch decision := text(p, "decision"); {
 		case p == nil:
-		case text(p, "name") == want.Policy && (text(p, "decision") == "allow" || text(p, "decision") == "bypass"):
-			has = true
-		case text(p, "decision") == "bypass":
+		case text(p, "name") == want.Policy && (decision == "allow" || decision == "bypass"):
+			has, bypassed = true, decision == "bypass"
+		case decision == "bypass":
 			x.note("policy %q of %s bypasses Access: take it away by hand", text(p, "name"), want.Host)
 			lets = append(lets, text(p, "name"))
-		case text(p, "decision") != "deny":
+		case decision != "deny":
 			lets = append(lets, text(p, "name"))
 		}
 	}
-	switch {
-	case has:
-		x.person(want.Policy, app)
-	case len(lets) > 0 && !x.widen:
-		x.note("%s lets people in by %s and not by %q, which would let in others besides: --set widen=true adds it", want.Host, strings.Join(lets, ", "), want.Policy)
-	default:
-		if id, ok := x.person(want.Policy, app); ok {
-			added, steps := x.entries(want, id)
-			for i, ref := range added {
-				ref.(map[string]any)["precedence"] = last + float64(i+1)
+	add := func(id string) {
+		if !slices.ContainsFunc(refs, func(r reference) bool { return r.id == id }) {
+			last := 0.0
+			for _, r := range refs {
+				last = max(last, r.precedence)
 			}
-			body["policies"] = append(list(body, "policies"), added...)
-			needs = steps
+			refs = append(refs, reference{id: id, precedence: last + 1})
+		}
+		if step := x.policy[id]; step != "" && !slices.Contains(needs, step) {
+			needs = append(needs, step)
 		}
 	}
-	if step := x.policy[want.Policy]; step != "" && !slices.Contains(needs, step) {
-		needs = append(needs, step)
+	// What bypassed Access let programs past too.
+	for _, id := range x.passes(want) {
+		if bypassed || x.widen || slices.ContainsFunc(refs, func(r reference) bool { return r.id == id }) {
+			add(id)
+			continue
+		}
+		x.note("the programs of %s are not let past by %q: --set widen=true adds it", want.Host, x.policyName(id, app))
 	}
+	switch {
+	case has || x.widen:
+		if id, ok := x.person(want.Policy, app); ok {
+			add(id)
+		}
+	case len(lets) > 0:
+		x.note("%s lets people in by %s and not by %q, which would let in others besides: --set widen=true adds it", want.Host, strings.Join(lets, ", "), want.Policy)
+	default:
+		x.note("%s lets nobody in, neither by %q: --set widen=true adds it", want.Host, want.Policy)
+	}
+	body["policies"] = links(refs)
 	return needs
 }
 
@@ -598,16 +683,31 @@ func (x *planner) routes(ctx context.Context) error {
 
 // operator has the address of a person tested against the policies that change, before any of them takes effect.
 func (x *planner) operator(email string) {
+	var meet []Object
+	for _, id := range x.meet {
+		p := x.bodies[id]
+		if p == nil {
+			p = x.byID(Policies, id)
+		}
+		if text(p, "decision") == "allow" {
+			meet = append(meet, p)
+		}
+	}
+	for id, step := range x.policy { // those that change at applications that do not
+		if step != "" && text(x.bodies[id], "decision") == "allow" && !slices.Contains(x.meet, id) {
+			meet = append(meet, x.bodies[id])
+		}
+	}
 	switch {
-	case len(x.changed) == 0:
+	case len(meet) == 0:
 		return
 	case email == "":
 		x.note("nobody's address is tested before the policies take effect: give yours (%s)", inputEmail)
 		return
 	}
 	var policies []Object
-	for _, p := range x.changed { // those that differ in more than their name
-		q := clone(p)
+	for _, p := range meet { // those that differ in more than their name
+		q, _ := x.API.Writable(Policies, clone(p))
 		q["name"] = "gonogo"
 		if !slices.ContainsFunc(policies, func(o Object) bool { return len(x.difference(Policies, o, q)) == 0 }) {
 			policies = append(policies, q)
@@ -664,8 +764,23 @@ func (x *planner) positive() {
 		actions.Step{ID: stepPositive, Title: "Try a way into " + host, Target: host, Effect: actions.Creates, Lenient: true, Data: data, Detail: []string{
 			"a service token and a policy for it, attached to the application of " + host, "both are taken away at once, whatever comes of it",
 		}},
-		actions.Step{ID: stepNothing, Title: "See that nothing of that is left", Target: host, Effect: actions.Updates, Cleanup: true, Data: data})
+		actions.Step{ID: stepNothing, Title: "See that nothing of that is left", Target: host, Effect: actions.Updates, Cleanup: true, Needs: []string{stepPositive}, Data: data})
 }
+
+// leftovers plans to take away what an earlier try of a way in left, since its process ended in the middle.
+func (x *planner) leftovers() {
+	for _, p := range x.things[Policies] {
+		if strings.HasPrefix(text(p, "name"), testPrefix) {
+			x.plan.Steps = append(x.plan.Steps, actions.Step{
+				ID: stepNothing, Title: "Take away what an earlier try of a way in left", Target: text(p, "name"), Effect: actions.Updates,
+			})
+			return
+		}
+	}
+}
+
+// testPrefix begins the names of what a try of a way in makes.
+const testPrefix = "gonogo-test-"
 
 // kindsOf are the kinds that the steps change.
 func kindsOf(positive bool) []Kind {
@@ -682,10 +797,9 @@ func (x *planner) rights(ctx context.Context, positive bool) error {
 		return err
 	}
 	x.plan.Missing = append(x.plan.Missing, missing...)
-	if known {
-		return nil
+	if !known {
+		x.note("what the token may do cannot be read: the first step tries it by requests that change nothing")
 	}
-	x.note("what the token may do cannot be read: the first step tries it by requests that change nothing")
 	x.plan.Steps = slices.Insert(x.plan.Steps, 0, actions.Step{
 		ID: stepRights, Title: "Try what the token may do", Target: "Cloudflare", Effect: actions.Reads,
 	})

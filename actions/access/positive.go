@@ -135,8 +135,28 @@ func (d *doer) visit(ctx context.Context, host string, header http.Header) (said
 	return said, true
 }
 
-// nothing sees that nothing is left of a positive test of this plan: no policy attached, no policy, no token.
+// nothing sees that nothing is left of tries of a way in: no policy attached, no policy, no token. Nobody else makes things of those names
+// while this run holds the lock. What may or may not have had its effect is looked at again.
 func (d *doer) nothing(ctx context.Context, r actions.Reporter) error {
+	for i := 0; ; i++ {
+		err := d.remove(ctx, r)
+		var uncertain *UncertainError
+		var blocked *BlockedError
+		switch {
+		case errors.As(err, &blocked):
+			err = d.wait(ctx, blocked, r)
+		case errors.As(err, &uncertain) && i < 2*looks:
+			err = d.Pause(ctx, time.Second)
+		default:
+			return err
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (d *doer) remove(ctx context.Context, r actions.Reporter) error {
 	for _, k := range []Kind{Apps, Policies} {
 		d.forget(k)
 	}
@@ -144,7 +164,10 @@ func (d *doer) nothing(ctx context.Context, r actions.Reporter) error {
 	if err != nil {
 		return err
 	}
-	for _, policy := range x.named(Policies, d.test) {
+	for _, policy := range x.things[Policies] {
+		if !strings.HasPrefix(text(policy, "name"), testPrefix) {
+			continue
+		}
 		for _, app := range x.things[Apps] {
 			refs := x.references(app)
 			rest := slices.DeleteFunc(slices.Clone(refs), func(r reference) bool { return r.id == text(policy, "id") })
@@ -153,30 +176,30 @@ func (d *doer) nothing(ctx context.Context, r actions.Reporter) error {
 			}
 			body, unknown := d.API.Writable(Apps, app)
 			if len(unknown) > 0 {
-				return fmt.Errorf("the application %s has fields that gonogo does not know (%s): take the policy %s off it by hand", text(app, "name"), strings.Join(unknown, ", "), d.test)
+				return fmt.Errorf("the application %s has fields that gonogo does not know (%s): take the policy %s off it by hand", text(app, "name"), strings.Join(unknown, ", "), text(policy, "name"))
 			}
 			body["policies"] = links(rest)
+			d.forget(Apps)
 			if _, err := d.API.Replace(ctx, Apps, text(app, "id"), body); err != nil {
 				return err
 			}
-			d.forget(Apps)
 		}
 		if err := d.API.Delete(ctx, Policies, text(policy, "id")); err != nil {
 			return err
 		}
 		d.forget(Policies)
-		r.Log("the policy " + d.test + " is gone")
+		r.Log("the policy " + text(policy, "name") + " is gone")
 	}
 	tokens, err := d.API.List(ctx, ServiceTokens)
 	if err != nil {
 		return err
 	}
 	for _, token := range tokens {
-		if text(token, "name") == d.test {
+		if name := text(token, "name"); strings.HasPrefix(name, testPrefix) {
 			if err := d.API.Delete(ctx, ServiceTokens, text(token, "id")); err != nil {
 				return err
 			}
-			r.Log("the service token " + d.test + " is gone")
+			r.Log("the service token " + name + " is gone")
 		}
 	}
 	return nil

@@ -72,6 +72,10 @@ func (w *Writer) List(ctx context.Context, k access.Kind) ([]access.Object, erro
 		reader = w.c.with(w.secret)
 	}
 	all, _, err := readList[access.Object](ctx, reader, path, permission)
+	var blocked *blockedError
+	if errors.As(err, &blocked) {
+		return nil, &access.BlockedError{Err: fmt.Errorf("listing %s: %w", k, err), Until: blocked.until}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing %s: %w", k, err)
 	}
@@ -240,36 +244,56 @@ func (w *Writer) granted(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	account, err := w.c.accountID(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var answer struct {
 		Result struct {
 			Policies []struct {
-				Effect string
-				Groups []struct{ Name string } `json:"permission_groups"`
+				Effect    string
+				Resources map[string]any
+				Groups    []struct{ Name string } `json:"permission_groups"`
 			}
 		}
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || len(answer.Result.Policies) == 0 {
 		return nil, errUnlike
 	}
-	var names []string
+	var names, denied []string
 	for _, p := range answer.Result.Policies {
+		_, here := p.Resources["com.cloudflare.api.account."+account]
+		_, all := p.Resources["com.cloudflare.api.account.*"]
 		for _, g := range p.Groups {
-			if p.Effect == "allow" {
+			switch {
+			case !here && !all:
+			case p.Effect == "allow":
 				names = append(names, g.Name)
+			default:
+				denied = append(denied, g.Name)
 			}
 		}
 	}
-	return names, nil
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(denied, name) }), nil
 }
 
-// nowhere is an id that nothing has.
-const nowhere = "00000000-0000-0000-0000-000000000000"
+// nowhere is an id that nothing has, and tries how often it is asked for.
+const (
+	nowhere = "00000000-0000-0000-0000-000000000000"
+	tries   = 5
+)
 
 // Try implements [access.API]: it asks to delete what does not exist, which changes nothing, and which only who may delete is told.
 func (w *Writer) Try(ctx context.Context, kinds ...access.Kind) (missing []string, err error) {
 	for _, k := range kinds {
 		path, _, permission := kindOf(k)
-		_, err := w.write(ctx, http.MethodDelete, path+"/"+nowhere, permission, nil)
+		var err error
+		for range tries { // an answer that is lost costs nothing here
+			var lost *access.UncertainError
+			if _, err = w.write(ctx, http.MethodDelete, path+"/"+nowhere, permission, nil); !errors.As(err, &lost) || ctx.Err() != nil {
+				break
+			}
+		}
 		var status *StatusError
 		switch {
 		case errors.Is(err, errGone):
@@ -348,6 +372,10 @@ func (w *Writer) Writable(k access.Kind, o access.Object) (body access.Object, u
 			unknown = append(unknown, probes.Clean(name, 60))
 		}
 	}
+	// Hosts in the deprecated form are shown beside destinations, which say the same where there are any.
+	if destinations, _ := o["destinations"].([]any); len(destinations) > 0 {
+		delete(body, "self_hosted_domains")
+	}
 	slices.Sort(unknown)
 	return body, unknown
 }
@@ -365,8 +393,6 @@ func fieldsOf(k access.Kind) (may, shown []string) {
 	case access.Providers:
 		may, shown = []string{"name", "type", "config", "scim_config"}, []string{"version", "reauth_on_warp"}
 	}
-	// Domains in the deprecated form are shown beside destinations, which say the same.
-	may = slices.DeleteFunc(may, func(name string) bool { return name == "self_hosted_domains" })
 	return may, append(shown, usual...)
 }
 
