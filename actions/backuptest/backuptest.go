@@ -109,6 +109,10 @@ type Store interface {
 	velero.Buckets
 	// MakeBucket makes a bucket; one that is there is fine.
 	MakeBucket(ctx context.Context, name string) error
+	// RemovePrefix removes every object of a bucket under a prefix.
+	RemovePrefix(ctx context.Context, bucket, prefix string) error
+	// CanMake says why the store cannot be changed, for want of a credential; nil if it may be tried.
+	CanMake() error
 }
 
 // Record is the evidence record.
@@ -166,19 +170,20 @@ func ofVelero(resource string) schema.GroupVersionResource {
 }
 
 var (
-	namespaces = core("namespaces")
-	configMaps = core("configmaps")
-	secrets    = core("secrets")
-	claims     = core("persistentvolumeclaims")
-	pods       = core("pods")
-	policies   = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}
-	classes    = schema.GroupVersionResource{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses"}
-	daemonSets = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "daemonsets"}
-	backups    = ofVelero("backups")
-	restores   = ofVelero("restores")
-	locations  = ofVelero("backupstoragelocations")
-	deletions  = ofVelero("deletebackuprequests")
-	downloads  = ofVelero("downloadrequests")
+	namespaces   = core("namespaces")
+	configMaps   = core("configmaps")
+	secrets      = core("secrets")
+	claims       = core("persistentvolumeclaims")
+	pods         = core("pods")
+	policies     = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}
+	classes      = schema.GroupVersionResource{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses"}
+	daemonSets   = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "daemonsets"}
+	backups      = ofVelero("backups")
+	restores     = ofVelero("restores")
+	locations    = ofVelero("backupstoragelocations")
+	deletions    = ofVelero("deletebackuprequests")
+	downloads    = ofVelero("downloadrequests")
+	repositories = ofVelero("backuprepositories")
 )
 
 // manager is who makes objects, and runLabel says of an object which test it belongs to.

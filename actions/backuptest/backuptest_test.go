@@ -287,6 +287,8 @@ func TestPhasesAreTakenAtTheirWord(t *testing.T) {
 		{"restores", "PartiallyFailed", "is PartiallyFailed, not Completed (2 errors; no room)", true},
 		{"backups", "FinalizingPartiallyFailed", "Velero says FinalizingPartiallyFailed", false},
 		{"restores", "SomethingNew", "Velero says SomethingNew", false},
+		{"backups", "FailedValidation", "is FailedValidation, not Completed", false}, // Velero has not even tried
+		{"restores", "FailedValidation", "is FailedValidation, not Completed", false},
 	} {
 		t.Run(c.resource+" "+c.phase, func(t *testing.T) {
 			t.Parallel()
@@ -386,6 +388,66 @@ func haltOf(t *testing.T, w *platformWorld) string {
 	}
 	t.Fatal("nothing is halted")
 	return ""
+}
+
+// A test that passed and was killed before its evidence was kept proves nothing of the day on which somebody cleans up after it.
+func TestEvidenceIsAsOldAsItsMeasurement(t *testing.T) {
+	w := start(t)
+	folder, p := t.TempDir(), w.plan(t)
+	measured := w.Now()
+	late := slices.IndexFunc(p.Steps, func(s actions.Step) bool { return s.ID == "record" })
+	first := p
+	first.Steps = p.Steps[:late]
+	if errs, said := w.carry(t, first, folder, nil); len(errs) > 0 {
+		t.Fatalf("%v\n%s", errs, said)
+	}
+	w.deps.Now = func() time.Time { return w.Now().Add(72 * time.Hour) }
+	p.Steps = p.Steps[late:]
+	if errs, said := w.carry(t, p, folder, nil); len(errs) > 0 {
+		t.Fatalf("%v\n%s", errs, said)
+	}
+	e := w.kept(t)["restore-verified"]
+	if e.At.Sub(measured) > time.Minute || e.Details.RTOSeconds > 60 {
+		t.Errorf("measured at %s, kept as of %s with an RTO of %.0f s", measured, e.At, e.Details.RTOSeconds)
+	}
+}
+
+// What the profile says by now does not lead the clean-up elsewhere.
+func TestTheCleanUpFollowsThePlan(t *testing.T) {
+	w := start(t)
+	folder, p := t.TempDir(), w.plan(t)
+	late := slices.IndexFunc(p.Steps, func(s actions.Step) bool { return s.ID == "record" })
+	first := p
+	first.Steps = p.Steps[:late]
+	if errs, said := w.carry(t, first, folder, nil); len(errs) > 0 {
+		t.Fatalf("%v\n%s", errs, said)
+	}
+	w.params.Namespace = "elsewhere"
+	p.Steps = p.Steps[late:]
+	if errs, said := w.carry(t, p, folder, nil); len(errs) > 0 {
+		t.Fatalf("%v\n%s", errs, said)
+	}
+	if left := w.left(t); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestASampleThatCannotBe(t *testing.T) {
+	w := start(t)
+	if _, err := w.action().Plan(t.Context(), actions.Inputs{"sample": "nowhere"}); err == nil || !strings.Contains(err.Error(), "there is no namespace nowhere") {
+		t.Error(err)
+	}
+	_, err := w.Kube.Apply(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{
+		"namespace": "vault-prod", "name": "held", "finalizers": []any{"example.com/hold"},
+	}})
+	must(t, err)
+	errs, said := w.carry(t, w.plan(t, "sample=vault-prod"), t.TempDir(), nil)
+	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "ConfigMap held in vault-prod has finalizers (example.com/hold)") {
+		t.Errorf("%v\n%s", errs, said)
+	}
+	if left := w.left(t); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
 }
 
 func TestASampleOfWhatIsReal(t *testing.T) {

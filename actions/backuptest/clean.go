@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,20 +35,21 @@ func (d *doer) record(ctx context.Context, r actions.Reporter) error {
 		scope = evidence.Volumes
 	}
 	entry := evidence.Entry{
-		Kind: evidence.Proof, Scope: scope, By: d.By, Run: run, At: d.Now(),
-		Details: evidence.Details{Backup: d.Namespace + "/" + d.canary(), Phase: d.Phase, Items: d.Items},
+		Kind: evidence.Proof, Scope: scope, By: d.By, Run: run,
+		Details: evidence.Details{Backup: d.Velero + "/" + d.canary(), Phase: d.Phase, Items: d.Items},
 	}
 	var entries []evidence.Entry
-	add := func(check probes.ID, wrong, well string) {
+	// An entry is as old as what was measured: one that is kept late proves nothing of today.
+	add := func(check probes.ID, at time.Time, wrong, well string) {
 		e := entry
-		e.Check, e.Result, e.Summary = check, evidence.Passed, well
+		e.Check, e.At, e.Result, e.Summary = check, at, evidence.Passed, well
 		if wrong != "" {
 			e.Result, e.Summary = evidence.Failed, wrong
 		}
 		entries = append(entries, e)
 	}
 	if d.state.Backup != "" || d.Phase == "Completed" {
-		add(d.action.Backup, d.state.Backup, "backup Completed")
+		add(d.BackupCheck, d.Ended, d.state.Backup, "backup Completed")
 	}
 	sampled := len(d.chosen.Sample) == 0 || d.Sampled > 0
 	if d.Content != "" || !d.Equal.IsZero() && sampled {
@@ -58,10 +60,14 @@ func (d *doer) record(ctx context.Context, r actions.Reporter) error {
 		if d.RPO != "" {
 			well += "; RPO " + d.RPO
 		}
-		add(d.action.Restore, d.Content, well)
+		at := d.Equal
+		if d.Content != "" {
+			at = d.Wrong
+		}
+		add(d.RestoreCheck, at, d.Content, well)
 		last := &entries[len(entries)-1]
 		if last.Result == evidence.Passed {
-			last.Details.Equal, last.Details.RTOSeconds, last.Digest = true, d.rto(), d.Found
+			last.Details.Equal, last.Details.RTOSeconds, last.Digest = true, d.RTO, d.Found
 		}
 	}
 	if len(entries) == 0 {
@@ -101,52 +107,97 @@ func (d *doer) mine(ctx context.Context, resource schema.GroupVersionResource, n
 	return o, nil
 }
 
-// remove deletes an object of the test and waits until it is gone.
-func (d *doer) remove(ctx context.Context, resource schema.GroupVersionResource, namespace, name string, r actions.Reporter) error {
-	err := d.await(ctx, d.Cleaning, r, func(ctx context.Context) (bool, string, error) {
-		o, err := d.mine(ctx, resource, namespace, name)
-		if err != nil || o == nil {
-			return err == nil, "", err
+// named is an object by its place.
+type named struct {
+	resource        schema.GroupVersionResource
+	namespace, name string
+}
+
+// remove deletes objects of the test, all of them before it waits for any, and waits until they are gone.
+func (d *doer) remove(ctx context.Context, r actions.Reporter, all ...named) error {
+	var errs []error
+	for _, n := range all {
+		if o, err := d.mine(ctx, n.resource, n.namespace, n.name); err == nil && o != nil && o.GetDeletionTimestamp() == nil {
+			_ = d.Cluster.Delete(ctx, n.resource, n.namespace, n.name) // what fails is tried again below
 		}
-		if o.GetDeletionTimestamp() == nil {
-			if err := d.Cluster.Delete(ctx, resource, namespace, name); err != nil {
-				return false, "", err
-			}
-		}
-		waits := "it is not gone yet"
-		if f := o.GetFinalizers(); len(f) > 0 {
-			waits += ", held by " + probes.Clean(strings.Join(f, ", "), 200)
-		}
-		return false, waits, nil
-	})
-	if err != nil {
-		return fmt.Errorf("removing %s %s: %w", resource.Resource, name, err)
 	}
-	return nil
+	ctx, cancel := context.WithTimeoutCause(ctx, d.Cleaning, errLate)
+	defer cancel()
+	for _, n := range all {
+		err := d.await(ctx, d.Cleaning, r, func(ctx context.Context) (bool, string, error) {
+			o, err := d.mine(ctx, n.resource, n.namespace, n.name)
+			if err != nil || o == nil {
+				return err == nil, "", err
+			}
+			if o.GetDeletionTimestamp() == nil {
+				if err := d.Cluster.Delete(ctx, n.resource, n.namespace, n.name); err != nil {
+					return false, "", err
+				}
+			}
+			waits := "it is not gone yet"
+			if f := o.GetFinalizers(); len(f) > 0 {
+				waits += ", held by " + probes.Clean(strings.Join(f, ", "), 200)
+			}
+			return false, waits, nil
+		})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("removing %s %s: %w", n.resource.Resource, n.name, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (d *doer) removeRestores(ctx context.Context, r actions.Reporter) error {
-	return errors.Join(d.remove(ctx, restores, d.Namespace, d.canary(), r), d.remove(ctx, restores, d.Namespace, d.sampleBackup(), r))
+	return d.remove(ctx, r, named{restores, d.Velero, d.canary()}, named{restores, d.Velero, d.sampleBackup()})
 }
 
 func (d *doer) removeBackups(ctx context.Context, r actions.Reporter) error {
-	return errors.Join(d.removeBackup(ctx, d.canary(), r), d.removeBackup(ctx, d.sampleBackup(), r))
+	ctx, cancel := context.WithTimeoutCause(ctx, d.Cleaning, errLate)
+	defer cancel()
+	err := errors.Join(d.removeBackup(ctx, d.canary(), r), d.removeBackup(ctx, d.sampleBackup(), r))
+	if err != nil || !d.chosen.Volume {
+		return err
+	}
+	return d.removeRepository(ctx, r)
+}
+
+// removeRepository removes what Velero made for the volumes of the test's namespace and would keep and look after for ever.
+func (d *doer) removeRepository(ctx context.Context, r actions.Reporter) error {
+	all, err := d.Cluster.List(ctx, repositories, d.Velero)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		if textAt(o, "spec", "volumeNamespace") == d.canary() {
+			if err := d.Cluster.Delete(ctx, repositories, d.Velero, o.GetName()); err != nil {
+				return err
+			}
+		}
+	}
+	if d.Store == nil || d.Store.CanMake() != nil {
+		return nil // as the plan has said
+	}
+	prefix := strings.TrimPrefix(d.Prefix+"/kopia/"+d.canary()+"/", "/")
+	if err := d.Store.RemovePrefix(ctx, d.Bucket, prefix); err != nil {
+		r.Log("what is in the bucket under " + prefix + " stays: " + err.Error())
+	}
+	return nil
 }
 
 // removeBackup has Velero delete a backup with what it has in the store. A refusal, as while the store cannot be reached or the backup is
 // still being made, is tried again.
 func (d *doer) removeBackup(ctx context.Context, name string, r actions.Reporter) error {
 	err := d.await(ctx, d.Cleaning, r, func(ctx context.Context) (bool, string, error) {
-		o, err := d.mine(ctx, backups, d.Namespace, name)
+		o, err := d.mine(ctx, backups, d.Velero, name)
 		if err != nil || o == nil {
 			return err == nil, "", err
 		}
-		asked, err := d.Cluster.Get(ctx, deletions, d.Namespace, name)
+		asked, err := d.Cluster.Get(ctx, deletions, d.Velero, name)
 		switch {
 		case err != nil:
 			return false, "", err
 		case asked == nil:
-			request := d.object("velero.io/v1", "DeleteBackupRequest", d.Namespace, name, map[string]any{"spec": map[string]any{"backupName": name}})
+			request := d.object("velero.io/v1", "DeleteBackupRequest", d.Velero, name, map[string]any{"spec": map[string]any{"backupName": name}})
 			labels := request.GetLabels()
 			labels["velero.io/backup-name"], labels["velero.io/backup-uid"] = name, string(o.GetUID())
 			request.SetLabels(labels)
@@ -159,7 +210,7 @@ func (d *doer) removeBackup(ctx context.Context, name string, r actions.Reporter
 		if len(why) == 0 {
 			return false, "Velero has deleted it, and it is still there", nil
 		}
-		if err := d.Cluster.Delete(ctx, deletions, d.Namespace, name); err != nil {
+		if err := d.Cluster.Delete(ctx, deletions, d.Velero, name); err != nil {
 			return false, "", err
 		}
 		return false, "Velero refuses to delete it: " + probes.Clean(strings.Join(why, "; "), 300), nil
@@ -170,22 +221,32 @@ func (d *doer) removeBackup(ctx context.Context, name string, r actions.Reporter
 	return nil
 }
 
+// removeNamespaces removes the namespaces of the test. While a restore of it goes on, Velero would make them again, without their label.
 func (d *doer) removeNamespaces(ctx context.Context, r actions.Reporter) error {
-	all := []error{d.remove(ctx, namespaces, "", d.scratch(), r), d.remove(ctx, namespaces, "", d.canary(), r)}
-	for i := range d.chosen.Sample {
-		all = append(all, d.remove(ctx, namespaces, "", d.sampleSpace(i), r))
+	for _, name := range []string{d.canary(), d.sampleBackup()} {
+		o, err := d.mine(ctx, restores, d.Velero, name)
+		if err != nil {
+			return err
+		}
+		if phase := phaseOf(o); o != nil && phase != "Completed" && !slices.Contains(unwell, phase) {
+			return fmt.Errorf("restore %s is still %s, and makes what would be removed: resume when it has ended", name, orNothing(phase))
+		}
 	}
-	return errors.Join(all...)
+	all := []named{{namespaces, "", d.scratch()}, {namespaces, "", d.canary()}}
+	for i := range d.chosen.Sample {
+		all = append(all, named{namespaces, "", d.sampleSpace(i)})
+	}
+	return d.remove(ctx, r, all...)
 }
 
 func (d *doer) removeRequests(ctx context.Context, _ actions.Reporter) error {
 	var errs []error
 	for _, resource := range []schema.GroupVersionResource{downloads, deletions} {
-		all, err := d.Cluster.List(ctx, resource, d.Namespace)
+		all, err := d.Cluster.List(ctx, resource, d.Velero)
 		errs = append(errs, err)
 		for _, o := range all {
 			if o.GetLabels()[runLabel] == d.Suffix {
-				errs = append(errs, d.Cluster.Delete(ctx, resource, d.Namespace, o.GetName()))
+				errs = append(errs, d.Cluster.Delete(ctx, resource, d.Velero, o.GetName()))
 			}
 		}
 	}
@@ -211,14 +272,14 @@ func (d *doer) fetchLogs(ctx context.Context, kind, name string, r actions.Repor
 		return nil
 	}
 	request := strings.ToLower(kind) + "-" + name
-	if err := d.make(ctx, downloads, d.object("velero.io/v1", "DownloadRequest", d.Namespace, request, map[string]any{
+	if err := d.make(ctx, downloads, d.object("velero.io/v1", "DownloadRequest", d.Velero, request, map[string]any{
 		"spec": map[string]any{"target": map[string]any{"kind": kind, "name": name}},
 	})); err != nil {
 		return err
 	}
 	var address string
 	err := d.await(ctx, logPatience, r, func(ctx context.Context) (bool, string, error) {
-		o, err := d.Cluster.Get(ctx, downloads, d.Namespace, request)
+		o, err := d.Cluster.Get(ctx, downloads, d.Velero, request)
 		if err != nil {
 			return false, "", err
 		}

@@ -92,6 +92,8 @@ func (d *doer) await(ctx context.Context, patience time.Duration, r actions.Repo
 		switch {
 		case errors.As(err, &final):
 			return final.err
+		case apierrors.IsForbidden(err):
+			return err
 		case err == nil && done:
 			return nil
 		case err != nil && ctx.Err() == nil:
@@ -122,7 +124,7 @@ func final(format string, args ...any) error { return &finalError{fmt.Errorf(for
 
 func (d *doer) awaitLocation(ctx context.Context, r actions.Reporter) error {
 	err := d.await(ctx, d.Patience, r, func(ctx context.Context) (bool, string, error) {
-		o, err := d.Cluster.Get(ctx, locations, d.Namespace, d.chosen.Location)
+		o, err := d.Cluster.Get(ctx, locations, d.Velero, d.chosen.Location)
 		if err != nil {
 			return false, "", err
 		}
@@ -228,7 +230,7 @@ func (d *doer) pod(space string) *unstructured.Unstructured {
 			"runAsNonRoot": true, "runAsUser": int64(65534), "runAsGroup": int64(65534), "fsGroup": int64(65534), "seccompProfile": map[string]any{"type": "RuntimeDefault"},
 		},
 		"containers": []any{map[string]any{
-			"name": "writer", "image": d.Image, "command": []any{"sh", "-c", writer},
+			"name": "writer", "image": d.chosen.Image, "command": []any{"sh", "-c", writer},
 			"volumeMounts":    []any{map[string]any{"name": "data", "mountPath": "/data"}},
 			"resources":       map[string]any{"requests": map[string]any{"cpu": "10m", "memory": "16Mi"}, "limits": map[string]any{"cpu": "200m", "memory": "64Mi"}},
 			"securityContext": map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": map[string]any{"drop": []any{"ALL"}}},
@@ -324,20 +326,35 @@ func (d *doer) backUp(ctx context.Context, r actions.Reporter) error {
 	if !started.IsZero() {
 		r.Log(fmt.Sprintf("%d items in %s", items, ended.Sub(started)))
 	}
-	return d.note(func() { d.Phase, d.Items, d.Ended, d.RPO = phaseOf(o), items, ended, rpo })
+	now := d.Now()
+	return d.note(func() { d.Phase, d.Items, d.Ended, d.RPO = phaseOf(o), items, now, rpo })
 }
 
 // wrongBackup keeps what was measured of a backup that did not do.
 func (d *doer) wrongBackup(o *unstructured.Unstructured) error {
-	if !slices.Contains(unwell, phaseOf(o)) {
+	if o == nil || !slices.Contains(measured, phaseOf(o)) {
 		return nil
 	}
-	return d.note(func() { d.Phase, d.state.Backup = phaseOf(o), "the backup is "+phaseOf(o)+because(o) })
+	now, what := d.Now(), "the backup "
+	if o.GetName() != d.canary() {
+		what = "the backup of the sample "
+	}
+	return d.note(func() {
+		if d.state.Backup, d.Ended = what+"is "+phaseOf(o)+because(o), now; o.GetName() == d.canary() {
+			d.Phase = phaseOf(o)
+		}
+	})
+}
+
+// wanting keeps what was found wrong with what came back.
+func (d *doer) wanting(text string) error {
+	now := d.Now()
+	return d.note(func() { d.Content, d.Wrong = text, now })
 }
 
 // rpo is how old the newest completed backup of a schedule is.
 func (d *doer) rpo(ctx context.Context) string {
-	all, err := d.Cluster.List(ctx, backups, d.Namespace)
+	all, err := d.Cluster.List(ctx, backups, d.Velero)
 	if err != nil {
 		return ""
 	}
@@ -356,6 +373,9 @@ func (d *doer) rpo(ctx context.Context) string {
 
 // unwell are the phases in which a backup or a restore has ended otherwise than it should.
 var unwell = []string{"PartiallyFailed", "Failed", "FailedValidation"}
+
+// measured are those of them in which Velero has tried; what it would not even begin says nothing of backups.
+var measured = []string{"PartiallyFailed", "Failed"}
 
 // because says what Velero says of an end that is not Completed.
 func because(o *unstructured.Unstructured) string {
@@ -376,15 +396,15 @@ func because(o *unstructured.Unstructured) string {
 
 // velero makes a Backup or a Restore and waits for its end. One that ended otherwise than Completed is returned with an error.
 func (d *doer) velero(ctx context.Context, kind string, resource schema.GroupVersionResource, name string, spec map[string]any, r actions.Reporter) (*unstructured.Unstructured, error) {
-	if err := d.make(ctx, resource, d.object("velero.io/v1", kind, d.Namespace, name, map[string]any{"spec": spec})); err != nil {
+	if err := d.make(ctx, resource, d.object("velero.io/v1", kind, d.Velero, name, map[string]any{"spec": spec})); err != nil {
 		return nil, err
 	}
-	r.Log(strings.ToLower(kind) + " " + d.Namespace + "/" + name)
+	r.Log(strings.ToLower(kind) + " " + d.Velero + "/" + name)
 	var o *unstructured.Unstructured
 	said := ""
 	field := map[string]string{"Backup": "itemsBackedUp", "Restore": "itemsRestored"}[kind]
 	err := d.await(ctx, d.Patience, r, func(ctx context.Context) (bool, string, error) {
-		seen, err := d.Cluster.Get(ctx, resource, d.Namespace, name)
+		seen, err := d.Cluster.Get(ctx, resource, d.Velero, name)
 		if err != nil {
 			return false, "", err
 		}
@@ -429,6 +449,9 @@ func (d *doer) enclose(ctx context.Context, space string) error {
 }
 
 func (d *doer) restore(ctx context.Context, r actions.Reporter) error {
+	if o, err := d.mine(ctx, backups, d.Velero, d.canary()); err != nil || o == nil {
+		return errors.Join(err, errors.New("the backup of this test is there no more: run another test"))
+	}
 	if err := d.enclose(ctx, d.scratch()); err != nil {
 		return err
 	}
@@ -445,7 +468,10 @@ func (d *doer) restore(ctx context.Context, r actions.Reporter) error {
 		"backupName": d.canary(), "includedNamespaces": []any{d.canary()}, "includedResources": resources,
 		"namespaceMapping": map[string]any{d.canary(): d.scratch()}, "restorePVs": d.chosen.Volume, "existingResourcePolicy": "none",
 	}, r)
-	if err == nil || !slices.Contains(unwell, phaseOf(o)) {
+	if err == nil {
+		return d.back(o)
+	}
+	if o == nil || !slices.Contains(measured, phaseOf(o)) {
 		return err
 	}
 	wrong, _, blind := d.objects(ctx, r) // which of them did not come back
@@ -453,5 +479,14 @@ func (d *doer) restore(ctx context.Context, r actions.Reporter) error {
 		err = fmt.Errorf("%w: %s", err, strings.Join(wrong, "; "))
 	}
 	text := strings.Join(append([]string{"the restore is " + phaseOf(o) + because(o)}, wrong...), "; ")
-	return errors.Join(err, blind, d.note(func() { d.Content = text }))
+	return errors.Join(err, blind, d.wanting(text))
+}
+
+// back notes when a restore ended, as Velero says.
+func (d *doer) back(o *unstructured.Unstructured) error {
+	ended, err := time.Parse(time.RFC3339, textAt(o, "status", "completionTimestamp"))
+	if err != nil || ended.Before(d.state.Restore) {
+		ended = d.Now()
+	}
+	return d.note(func() { d.Back = ended })
 }

@@ -42,12 +42,19 @@ type chosen struct {
 	Volume       bool     `json:"volume"`
 	StorageClass string   `json:"storageClass,omitempty"`
 	Sample       []string `json:"sample,omitempty"`
+
+	// What the profile said: clean-up goes where the test was, whatever it says later.
+	Velero       string    `json:"velero"`
+	Prefix       string    `json:"prefix,omitempty"` // in the bucket
+	Image        string    `json:"image"`
+	BackupCheck  probes.ID `json:"backupCheck"`
+	RestoreCheck probes.ID `json:"restoreCheck"`
 }
 
 // Plan implements [actions.Action].
 func (a action) Plan(ctx context.Context, in actions.Inputs) (actions.Plan, error) {
 	p := actions.Plan{Parallel: 1}
-	c := chosen{Location: a.Location}
+	c := chosen{Location: a.Location, Velero: a.Namespace, Image: a.Image, BackupCheck: a.Params.Backup, RestoreCheck: a.Params.Restore}
 	for name := range strings.SplitSeq(in[inputSample], ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			c.Sample = append(c.Sample, name)
@@ -60,7 +67,7 @@ func (a action) Plan(ctx context.Context, in actions.Inputs) (actions.Plan, erro
 	if err != nil {
 		p.Notes = append(p.Notes, "what was proved before cannot be told: "+err.Error())
 	}
-	if fresh != "" && !in.Switch(inputAgain) && len(c.Sample) == len(a.Sample) {
+	if fresh != "" && !in.Switch(inputAgain) && slices.Equal(c.Sample, a.Sample) {
 		p.Already, p.Summary = 2, "0 steps: "+fresh
 		p.Notes = append(p.Notes, fresh+", which is fresh enough: --set again=true tests again")
 		return p, nil
@@ -70,6 +77,16 @@ func (a action) Plan(ctx context.Context, in actions.Inputs) (actions.Plan, erro
 		return p, err
 	}
 	c.Location, c.Bucket = location.GetName(), textAt(location, "spec", "objectStorage", "bucket")
+	c.Prefix = strings.Trim(textAt(location, "spec", "objectStorage", "prefix"), "/")
+	for _, space := range c.Sample {
+		o, err := a.Cluster.Get(ctx, namespaces, "", space)
+		if err != nil {
+			return p, err
+		}
+		if o == nil {
+			return p, &actions.InputError{Name: inputSample, Err: fmt.Errorf("there is no namespace %s", space)}
+		}
+	}
 	if phase := phaseOf(location); phase != "Available" {
 		p.Notes = append(p.Notes, fmt.Sprintf("the storage location %s is %s now: the test waits for it to be Available", c.Location, orNothing(phase)))
 	}
@@ -156,7 +173,13 @@ func (a action) volumes(ctx context.Context, c *chosen, p *actions.Plan) error {
 	for _, o := range known {
 		if o.GetName() == a.StorageClass || a.StorageClass == "" && o.GetAnnotations()["storageclass.kubernetes.io/is-default-class"] == "true" {
 			c.StorageClass = o.GetName()
+			if textAt(o, "reclaimPolicy") == "Retain" {
+				why = "volumes of storage class " + c.StorageClass + " stay when they are let go (reclaimPolicy Retain)"
+			}
 		}
+	}
+	if why != "" {
+		return nil
 	}
 	if c.StorageClass == "" {
 		if why = "the cluster has no default storage class"; a.StorageClass != "" {
@@ -173,6 +196,9 @@ func (a action) volumes(ctx context.Context, c *chosen, p *actions.Plan) error {
 		return nil
 	}
 	c.Volume = true
+	if a.Store == nil || a.Store.CanMake() != nil {
+		p.Notes = append(p.Notes, "what Velero keeps of the volume's repository stays in the bucket, under kopia/gonogo-test-…: with connections.minio.write it is removed")
+	}
 	return nil
 }
 
@@ -187,6 +213,9 @@ func (a action) bucket(ctx context.Context, c chosen, p *actions.Plan) (made boo
 	case err != nil:
 		p.Notes = append(p.Notes, fmt.Sprintf("the bucket %s could not be looked at (%v): Velero's word for it stands", c.Bucket, err))
 	case !b.Exists:
+		if err := a.Store.CanMake(); err != nil {
+			p.Missing = append(p.Missing, fmt.Sprintf("the bucket %s: it does not exist, and %v", c.Bucket, err))
+		}
 		return true, nil
 	default:
 		p.Notes = append(p.Notes, fmt.Sprintf("bucket %s: versioning %s, object lock %s", c.Bucket, orNothing(b.Versioning), orNothing(b.Lock)))
@@ -259,7 +288,8 @@ func (a action) allowed(ctx context.Context, c chosen, p *actions.Plan) error {
 		}
 		for _, verb := range verbs {
 			r := kube.Right{Verb: verb, Namespace: namespace}
-			r.Resource.Group, r.Resource.Resource = group, resource
+			r.Resource.Group = group
+			r.Resource.Resource, r.Subresource, _ = strings.Cut(resource, "/")
 			rights = append(rights, r)
 		}
 	}
@@ -270,6 +300,8 @@ func (a action) allowed(ctx context.Context, c chosen, p *actions.Plan) error {
 	if c.Volume {
 		add("", "persistentvolumeclaims", "get", "create")
 		add("", "pods", "get", "create")
+		add("", "pods/log", "get")
+		add(a.Namespace, "backuprepositories.velero.io", "list", "delete")
 	}
 	if len(c.Sample) > 0 {
 		add("", "configmaps", "list")

@@ -21,9 +21,12 @@ type state struct {
 	Bytes   string            `json:"bytes,omitempty"`   // what the pod says of the bytes that it wrote
 	Phase   string            `json:"phase,omitempty"`   // of the backup at its end
 	Items   int               `json:"items,omitempty"`   // in the backup
-	Ended   time.Time         `json:"ended,omitzero"`    // the backup
+	Ended   time.Time         `json:"ended,omitzero"`    // when the backup was found to have ended, well or not
 	Restore time.Time         `json:"restore,omitzero"`  // begun
+	Back    time.Time         `json:"back,omitzero"`     // when the restore ended
+	RTO     float64           `json:"rto,omitempty"`     // seconds
 	Equal   time.Time         `json:"equal,omitzero"`    // when the content was found equal
+	Wrong   time.Time         `json:"wrong,omitzero"`    // when it was found wanting
 	Found   string            `json:"found,omitempty"`   // digest of the content that came back
 	Before  map[string]string `json:"before,omitempty"`  // versions of the sample's objects before its backup
 	Sampled int               `json:"sampled,omitempty"` // objects of the sample that were found equal

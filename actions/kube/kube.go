@@ -29,9 +29,10 @@ func ManagedBy(o *unstructured.Unstructured) string {
 
 // Right is what somebody may do to the objects of a resource. Without a namespace it is meant for the whole cluster.
 type Right struct {
-	Verb      string
-	Resource  schema.GroupResource
-	Namespace string
+	Verb        string
+	Resource    schema.GroupResource
+	Subresource string // or nothing
+	Namespace   string
 }
 
 // Reviewer asks the API server what the credential in use may do.
@@ -43,8 +44,12 @@ type Reviewer interface {
 func Missing(ctx context.Context, r Reviewer, rights ...Right) ([]string, error) {
 	var missing []string
 	for _, want := range rights {
-		text := fmt.Sprintf("the right to %s %s in %s", want.Verb, want.Resource, cmp.Or(want.Namespace, "the cluster"))
-		allowed, why, err := r.CanI(ctx, want.Verb, want.Resource.Group, want.Resource.Resource, "", want.Namespace, "")
+		what := want.Resource.String()
+		if want.Subresource != "" {
+			what += "/" + want.Subresource
+		}
+		text := fmt.Sprintf("the right to %s %s in %s", want.Verb, what, cmp.Or(want.Namespace, "the cluster"))
+		allowed, why, err := r.CanI(ctx, want.Verb, want.Resource.Group, want.Resource.Resource, want.Subresource, want.Namespace, "")
 		if err != nil {
 			return nil, fmt.Errorf("asking for %s: %w", text, err)
 		}

@@ -127,8 +127,8 @@ func holds(ctx context.Context, client *minio.Client, name, prefix string) (bool
 
 // MakeBucket makes a bucket with the credential of the actions. One that is there and this credential's own is fine.
 func (c *Client) MakeBucket(ctx context.Context, name string) error {
-	if c.write == nil {
-		return errors.New("there is no credential to make a bucket with: write connections.minio.write in the profile")
+	if err := c.CanMake(); err != nil {
+		return err
 	}
 	client, err := c.client(ctx, c.write)
 	if err != nil {
@@ -145,6 +145,37 @@ func (c *Client) MakeBucket(ctx context.Context, name string) error {
 		return nil
 	}
 	return fmt.Errorf("making bucket %s in the object store at %s: %s (%d %s)", name, c.base.Host, probes.Clean(said.Message, 200), said.StatusCode, probes.Clean(said.Code, 60))
+}
+
+// CanMake says why the store cannot be changed, for want of a credential.
+func (c *Client) CanMake() error {
+	if c.write == nil {
+		return errors.New("there is no credential to change the object store with: write connections.minio.write in the profile")
+	}
+	return nil
+}
+
+// RemovePrefix removes every object of a bucket under a prefix, which must not be empty, with the credential of the actions.
+func (c *Client) RemovePrefix(ctx context.Context, bucket, prefix string) error {
+	if prefix == "" {
+		return errors.New("removing everything of a bucket is nobody's wish")
+	}
+	if err := c.CanMake(); err != nil {
+		return err
+	}
+	client, err := c.client(ctx, c.write)
+	if err != nil {
+		return err
+	}
+	for o := range client.ListObjects(ctx, bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
+		if o.Err != nil {
+			return fmt.Errorf("listing what is under %s: %w", prefix, cause(o.Err))
+		}
+		if err := client.RemoveObject(ctx, bucket, o.Key, minio.RemoveObjectOptions{}); err != nil {
+			return fmt.Errorf("removing what is under %s: %w", prefix, cause(err))
+		}
+	}
+	return ctx.Err()
 }
 
 func (c *Client) client(ctx context.Context, keys func(ctx context.Context) (string, string, error)) (*minio.Client, error) {
