@@ -35,6 +35,9 @@ func (p *Params) Validate() error {
 		}
 	}
 	for i, o := range p.Objects {
+		if o["kind"] == "Secret" {
+			return fmt.Errorf("objects: number %d is a Secret: a profile holds none, so let its manifest stand elsewhere (files), or make it by hand", i+1)
+		}
 		if _, err := whole(&unstructured.Unstructured{Object: o}); err != nil {
 			return fmt.Errorf("objects: number %d: %w", i+1, err)
 		}

@@ -193,6 +193,28 @@ func TestTwoUnrelatedDatabasesAreRefused(t *testing.T) {
 	if _, err := w.try(t, strings.Replace(fmt.Sprintf(lonely, ""), "replicas: 2", "replicas: 1", 1)); err != nil {
 		t.Error(err)
 	}
+	// A script that runs once the database is there comes too late.
+	initialised := strings.Replace(follows, "        image: postgres:15\n", "        image: postgres:15\n        volumeMounts: [{name: init, mountPath: /docker-entrypoint-initdb.d}]\n", 1)
+	if _, err := w.try(t, initialised); !asRefused(err, &refused) {
+		t.Errorf("%v", err)
+	}
+	// A manifest that only raises the number is judged by what would come of it.
+	_, err = w.Kube.Apply(map[string]any{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": map[string]any{"namespace": "data-platform", "name": "pg"}, "spec": map[string]any{
+		"replicas": int64(1), "template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "p", "image": "postgres:15"}}}},
+	}})
+	must(t, err)
+	if _, err := w.try(t, "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: pg, namespace: data-platform}\nspec: {replicas: 2}\n"); !asRefused(err, &refused) {
+		t.Errorf("%v", err)
+	}
+}
+
+// What is up to date needs no step in read-only mode either.
+func TestReadOnlyPlansNothingForWhatIsThere(t *testing.T) {
+	w := start(t)
+	w.deps.ReadOnly = true
+	if p, err := w.action().Plan(t.Context(), nil); err != nil || len(p.Steps) > 0 || p.Already != 2 {
+		t.Errorf("%+v %v", p.Steps, err)
+	}
 }
 
 func asRefused(err error, target **actions.RefusedError) bool {
@@ -293,8 +315,11 @@ func TestParamsAreRefused(t *testing.T) {
 	good := func() *apply.Params { return apply.Info().Params().(*apply.Params) }
 	must(t, good().Validate())
 	for says, change := range map[string]func(*apply.Params){
-		"patience must be longer":  func(p *apply.Params) { p.Patience = 0 },
-		"not a pattern of files":   func(p *apply.Params) { p.Files = []string{"../a"} },
+		"patience must be longer": func(p *apply.Params) { p.Patience = 0 },
+		"not a pattern of files":  func(p *apply.Params) { p.Files = []string{"../a"} },
+		"number 1 is a Secret": func(p *apply.Params) {
+			p.Objects = []map[string]any{{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "s"}}}
+		},
 		"objects: number 1: it ha": func(p *apply.Params) { p.Objects = []map[string]any{{"kind": "ConfigMap"}} },
 	} {
 		p := good()

@@ -84,7 +84,8 @@ func (a action) mounted(ctx context.Context, o *unstructured.Unstructured, templ
 	for _, v := range volumes {
 		m, _ := v.(map[string]any)
 		name, _, _ := unstructured.NestedString(m, "configMap", "name")
-		if name == "" {
+		volume, _ := m["name"].(string)
+		if name == "" || late(template, volume) {
 			continue
 		}
 		var found *unstructured.Unstructured
@@ -107,4 +108,22 @@ func (a action) mounted(ctx context.Context, o *unstructured.Unstructured, templ
 		}
 	}
 	return text.String(), nil
+}
+
+// late reports whether a volume holds what the image runs only after it has initialised a database of its own: a script there comes too late
+// to make it follow another one.
+func late(template map[string]any, volume string) bool {
+	containers, _, _ := unstructured.NestedSlice(template, "containers")
+	for _, c := range containers {
+		m, _ := c.(map[string]any)
+		mounts, _, _ := unstructured.NestedSlice(m, "volumeMounts")
+		for _, item := range mounts {
+			mount, _ := item.(map[string]any)
+			path, _ := mount["mountPath"].(string)
+			if mount["name"] == volume && strings.HasPrefix(path, "/docker-entrypoint-initdb.d") {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -38,16 +39,17 @@ func (a action) Plan(ctx context.Context, in actions.Inputs) (actions.Plan, erro
 	if len(all) == 0 {
 		return p, actions.Refuse("there is nothing to apply: name manifests of the checkout (--set files=k8s/…/*.yaml), or objects in the profile")
 	}
-	if err := a.harmful(ctx, all); err != nil {
-		return p, err
-	}
 	var rights []kube.Right
+	var would []*unstructured.Unstructured // what would come of them
 	for _, o := range all {
-		right, err := a.one(ctx, o, &p)
+		right, merged, err := a.one(ctx, o, all, &p)
 		if err != nil {
 			return p, err
 		}
-		rights = append(rights, right...)
+		rights, would = append(rights, right...), append(would, merged)
+	}
+	if err := a.harmful(ctx, would); err != nil {
+		return p, err
 	}
 	p.Summary = fmt.Sprintf("%d of %d objects to apply", p.Changes(), len(all))
 	if len(p.Steps) == 0 {
@@ -105,42 +107,39 @@ func (a action) objects(in actions.Inputs) ([]*unstructured.Unstructured, error)
 	return all, nil
 }
 
-// one plans one object, and says which rights it takes.
-func (a action) one(ctx context.Context, o *unstructured.Unstructured, p *actions.Plan) ([]kube.Right, error) {
+// one plans one object, and says which rights it takes and what would come of it.
+func (a action) one(ctx context.Context, o *unstructured.Unstructured, all []*unstructured.Unstructured, p *actions.Plan) ([]kube.Right, *unstructured.Unstructured, error) {
 	r, namespaced, found, err := a.Cluster.Resource(ctx, o.GroupVersionKind())
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case !found:
 		p.Missing = append(p.Missing, fmt.Sprintf("an API for %s: the cluster serves no %s of %s", named(o), o.GetKind(), o.GetAPIVersion()))
-		return nil, nil
+		return nil, o, nil
 	case !namespaced:
 		o.SetNamespace("")
 	case o.GetNamespace() == "":
 		o.SetNamespace(a.Namespace)
 	}
 	if namespaced && o.GetNamespace() == "" {
-		return nil, fmt.Errorf("%s names no namespace: write one, or namespace in the profile's action", named(o))
+		return nil, nil, fmt.Errorf("%s names no namespace: write one, or namespace in the profile's action", named(o))
 	}
 	live, err := a.Cluster.Get(ctx, r, o.GetNamespace(), o.GetName())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	lines, note, err := a.difference(ctx, r, o, live)
+	lines, merged, err := a.difference(ctx, r, o, live, all, p)
 	if err != nil {
-		return nil, err
-	}
-	if note != "" {
-		p.Notes = append(p.Notes, named(o)+": "+note)
+		return nil, nil, err
 	}
 	if live != nil && len(lines) == 0 {
 		p.Already++
-		return nil, nil
+		return nil, merged, nil
 	}
-	if by := ""; live != nil {
-		if by = kube.ManagedBy(live); by != "" {
+	if live != nil {
+		if by := kube.ManagedBy(live); by != "" {
 			p.Notes = append(p.Notes, fmt.Sprintf("%s is left as it is (%s): %s", named(o), strings.Join(lines, ", "), by))
-			return nil, nil
+			return nil, live, nil
 		}
 	}
 	data := item{Resource: r, Name: o.GetName(), Space: o.GetNamespace(), Kind: o.GetKind()}
@@ -149,7 +148,7 @@ func (a action) one(ctx context.Context, o *unstructured.Unstructured, p *action
 	}
 	raw, err := json.Marshal(data)
 	if err != nil {
-		return nil, fmt.Errorf("planning %s: %w", named(o), err)
+		return nil, nil, fmt.Errorf("planning %s: %w", named(o), err)
 	}
 	step := actions.Step{ID: "apply " + r.GroupResource().String() + " " + o.GetNamespace() + "/" + o.GetName(), Title: "Create " + named(o),
 		Target: strings.Trim(o.GetNamespace()+"/"+o.GetName(), "/"), Effect: actions.Creates, Detail: lines, Data: raw}
@@ -160,24 +159,62 @@ func (a action) one(ctx context.Context, o *unstructured.Unstructured, p *action
 		rights = append(rights, kube.Right{Verb: "create", Resource: r.GroupResource(), Namespace: o.GetNamespace()})
 	}
 	p.Steps = append(p.Steps, step)
-	return rights, nil
+	return rights, merged, nil
 }
 
-// difference says what applying an object would change, by the API server's own dry run if that may be asked.
-func (a action) difference(ctx context.Context, r schema.GroupVersionResource, o, live *unstructured.Unstructured) (lines []string, note string, err error) {
+// difference says what applying an object would change and what would come of it, by the API server's own dry run if that may be asked. What
+// the API server would refuse is noted as missing.
+func (a action) difference(ctx context.Context, r schema.GroupVersionResource, o, live *unstructured.Unstructured, all []*unstructured.Unstructured, p *actions.Plan) ([]string, *unstructured.Unstructured, error) {
 	secret := o.GetKind() == "Secret"
+	laid := &unstructured.Unstructured{Object: lay(content(live), o.Object)}
 	if a.ReadOnly {
-		return compare(content(live), o.Object, secret), "in read-only mode the API server was not asked to try it", nil
+		p.Notes = append(p.Notes, named(o)+": in read-only mode the API server was not asked to try it")
+		return compare(content(live), laid.Object, secret), laid, nil
 	}
 	after, err := a.Cluster.DryApply(ctx, r, o, manager)
-	switch {
-	case err == nil:
-		return compare(content(live), after.Object, secret), "", nil
-	case ctx.Err() != nil:
-		return nil, "", err
+	if err == nil {
+		return compare(content(live), after.Object, secret), after, nil
 	}
-	// A namespace that is made by an earlier step, or a right that is named below: what the manifest says is what can be shown.
-	return compare(content(live), o.Object, secret), "the API server says of a dry run: " + probes.Clean(err.Error(), 300), nil
+	if ctx.Err() != nil {
+		return nil, nil, err
+	}
+	said := named(o) + ": the API server says of a dry run: " + probes.Clean(telling(o, err).Error(), 300)
+	comes := slices.ContainsFunc(all, func(n *unstructured.Unstructured) bool { // with an earlier step
+		return n.GetKind() == "Namespace" && n.GetName() == o.GetNamespace() || n.GetKind() == "CustomResourceDefinition"
+	})
+	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) && comes { // a right that is named below, or that a webhook refuses
+		p.Notes = append(p.Notes, said)
+	} else {
+		p.Missing = append(p.Missing, said)
+	}
+	return compare(content(live), laid.Object, secret), laid, nil
+}
+
+// telling is what may be said of an error about an object: those about a Secret may quote what it holds.
+func telling(o *unstructured.Unstructured, err error) error {
+	if o.GetKind() != "Secret" {
+		return err
+	}
+	reason := apierrors.ReasonForError(err)
+	if reason == "" {
+		reason = "it could not be asked"
+	}
+	return fmt.Errorf("%s is not taken (%s); the words for it are left out, since they may quote it", named(o), reason)
+}
+
+// lay lays what a manifest names over what there is, as far as that can be told without the API server: lists are those of the manifest.
+func lay(live, manifest map[string]any) map[string]any {
+	merged := map[string]any{}
+	maps.Copy(merged, live)
+	for k, v := range manifest {
+		was, isMap := merged[k].(map[string]any)
+		if is, ok := v.(map[string]any); ok && isMap {
+			merged[k] = lay(was, is)
+			continue
+		}
+		merged[k] = v
+	}
+	return merged
 }
 
 func content(o *unstructured.Unstructured) map[string]any {
@@ -310,7 +347,7 @@ func (d doer) Do(ctx context.Context, step actions.Step, r actions.Reporter) err
 		r.Log(line)
 	}
 	if _, err := d.Cluster.Apply(ctx, i.Resource, o, manager); err != nil {
-		return err
+		return telling(o, err)
 	}
 	if i.Kind != autoscaler {
 		return nil

@@ -112,7 +112,7 @@ type Store interface {
 	// RemovePrefix removes every object of a bucket under a prefix.
 	RemovePrefix(ctx context.Context, bucket, prefix string) error
 	// CanMake says why the store cannot be changed, for want of a credential; nil if it may be tried.
-	CanMake() error
+	CanMake(ctx context.Context) error
 }
 
 // Record is the evidence record.

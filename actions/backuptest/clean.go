@@ -174,7 +174,7 @@ func (d *doer) removeRepository(ctx context.Context, r actions.Reporter) error {
 			}
 		}
 	}
-	if d.Store == nil || d.Store.CanMake() != nil {
+	if d.Store == nil || d.Store.CanMake(ctx) != nil {
 		return nil // as the plan has said
 	}
 	prefix := strings.TrimPrefix(d.Prefix+"/kopia/"+d.canary()+"/", "/")

@@ -196,7 +196,7 @@ func (a action) volumes(ctx context.Context, c *chosen, p *actions.Plan) error {
 		return nil
 	}
 	c.Volume = true
-	if a.Store == nil || a.Store.CanMake() != nil {
+	if a.Store == nil || a.Store.CanMake(ctx) != nil {
 		p.Notes = append(p.Notes, "what Velero keeps of the volume's repository stays in the bucket, under kopia/gonogo-test-…: with connections.minio.write it is removed")
 	}
 	return nil
@@ -213,7 +213,7 @@ func (a action) bucket(ctx context.Context, c chosen, p *actions.Plan) (made boo
 	case err != nil:
 		p.Notes = append(p.Notes, fmt.Sprintf("the bucket %s could not be looked at (%v): Velero's word for it stands", c.Bucket, err))
 	case !b.Exists:
-		if err := a.Store.CanMake(); err != nil {
+		if err := a.Store.CanMake(ctx); err != nil {
 			p.Missing = append(p.Missing, fmt.Sprintf("the bucket %s: it does not exist, and %v", c.Bucket, err))
 		}
 		return true, nil

@@ -37,11 +37,15 @@ func TestManifestsAreApplied(t *testing.T) {
 	if _, err := maps.Get(ctx, "settings", metav1.GetOptions{}); err == nil {
 		t.Error("it was created without the right")
 	}
-	if o := s.run(t, "run", "apply", "--plan", "--set", "files=bad.yaml"); !strings.Contains(o.stdout, "the API server says of a dry run") || !strings.Contains(o.stdout, "spec.maxReplicas") {
+	if o := s.run(t, "run", "apply", "--yes", "--set", "files=bad.yaml"); o.code != 3 || !strings.Contains(o.stdout+o.stderr, "the API server says of a dry run") || !strings.Contains(o.stdout+o.stderr, "spec.maxReplicas") {
 		t.Errorf("of what is invalid: exit code %d\n%s\n%s", o.code, o.stdout, o.stderr)
 	}
 	if _, err := maps.Get(ctx, "settings", metav1.GetOptions{}); err == nil {
 		t.Error("a plan has created it")
+	}
+	write("secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: applied}\nstringData: {password: 12345678}\n")
+	if o := s.run(t, "run", "apply", "--plan", "--set", "files=secret.yaml"); strings.Contains(o.stdout+o.stderr, "12345678") || !strings.Contains(o.stdout+o.stderr, "they may quote it") {
+		t.Errorf("of a secret that is no text: exit code %d\n%s\n%s", o.code, o.stdout, o.stderr)
 	}
 	if o := s.run(t, "run", "apply", "--yes"); o.code != 0 {
 		t.Fatalf("exit code %d\n%s\n%s", o.code, o.stdout, o.stderr)

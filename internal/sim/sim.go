@@ -313,7 +313,8 @@ func (s *Sim) getenv(name string) (string, bool) {
 		"HARBOR_USER": s.accounts.Reader.Username, "HARBOR_PASSWORD": s.accounts.Reader.Password,
 		"HARBOR_ADMIN_USER": s.accounts.Admin.Username, "HARBOR_ADMIN_PASSWORD": s.accounts.Admin.Password,
 		"CLOUDFLARE_ACCOUNT_ID": cloudflare.AccountID, "CLOUDFLARE_READ_TOKEN": s.tokens.Reader, "CLOUDFLARE_API_TOKEN": s.tokens.Platform,
-		"MINIO_ACCESS_KEY": store.AccessKey, "MINIO_SECRET_KEY": store.SecretKey, "GRAFANA_TOKEN": observability.GrafanaToken,
+		"MINIO_ACCESS_KEY": store.AccessKey, "MINIO_SECRET_KEY": store.SecretKey,
+		"MINIO_WRITE_ACCESS_KEY": store.WriterKey, "MINIO_WRITE_SECRET_KEY": store.WriterSecret, "GRAFANA_TOKEN": observability.GrafanaToken,
 	}[name]
 	return value, ok
 }

@@ -127,7 +127,7 @@ func holds(ctx context.Context, client *minio.Client, name, prefix string) (bool
 
 // MakeBucket makes a bucket with the credential of the actions. One that is there and this credential's own is fine.
 func (c *Client) MakeBucket(ctx context.Context, name string) error {
-	if err := c.CanMake(); err != nil {
+	if err := c.CanMake(ctx); err != nil {
 		return err
 	}
 	client, err := c.client(ctx, c.write)
@@ -147,12 +147,13 @@ func (c *Client) MakeBucket(ctx context.Context, name string) error {
 	return fmt.Errorf("making bucket %s in the object store at %s: %s (%d %s)", name, c.base.Host, probes.Clean(said.Message, 200), said.StatusCode, probes.Clean(said.Code, 60))
 }
 
-// CanMake says why the store cannot be changed, for want of a credential.
-func (c *Client) CanMake() error {
+// CanMake says why the store cannot be changed, for want of a credential. It asks the store nothing.
+func (c *Client) CanMake(ctx context.Context) error {
 	if c.write == nil {
 		return errors.New("there is no credential to change the object store with: write connections.minio.write in the profile")
 	}
-	return nil
+	_, _, err := c.write(ctx)
+	return err
 }
 
 // RemovePrefix removes every object of a bucket under a prefix, which must not be empty, with the credential of the actions.
@@ -160,7 +161,7 @@ func (c *Client) RemovePrefix(ctx context.Context, bucket, prefix string) error 
 	if prefix == "" {
 		return errors.New("removing everything of a bucket is nobody's wish")
 	}
-	if err := c.CanMake(); err != nil {
+	if err := c.CanMake(ctx); err != nil {
 		return err
 	}
 	client, err := c.client(ctx, c.write)

@@ -109,3 +109,49 @@ func TestURLsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestTheStoreIsChangedWithTheWriterAlone(t *testing.T) {
+	s, err := store.New("backups", "a/kopia/x/1", "a/kopia/x/2", "a/kopia/y/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	made := func(access string) *Client {
+		o := Options{URL: server.URL, Transport: transport.New(transport.Options{}), Keys: func(context.Context) (string, string, error) { return store.AccessKey, store.SecretKey, nil }}
+		if access != "" {
+			o.WriteKeys = func(context.Context) (string, string, error) { return access, store.WriterSecret, nil }
+		}
+		c, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if err := made("").MakeBucket(t.Context(), "new"); err == nil || !strings.Contains(err.Error(), "connections.minio.write") {
+		t.Error(err)
+	}
+	if err := made("stranger").MakeBucket(t.Context(), "new"); err == nil || !strings.Contains(err.Error(), "InvalidAccessKeyId") {
+		t.Error(err)
+	}
+	c := made(store.WriterKey)
+	for range 2 {
+		if err := c.MakeBucket(t.Context(), "new"); err != nil && !strings.Contains(err.Error(), "BucketAlreadyExists") {
+			t.Error(err)
+		}
+	}
+	if b, _, err := c.Bucket(t.Context(), "new", ""); err != nil || !b.Exists {
+		t.Errorf("%+v %v", b, err)
+	}
+	if err := c.RemovePrefix(t.Context(), "backups", ""); err == nil {
+		t.Error("everything may be removed")
+	}
+	if err := c.RemovePrefix(t.Context(), "backups", "a/kopia/x/"); err != nil {
+		t.Error(err)
+	}
+	for prefix, holds := range map[string]bool{"a/kopia/x/": false, "a/kopia/y/": true} {
+		if b, _, err := c.Bucket(t.Context(), "backups", prefix); err != nil || b.Holds != holds {
+			t.Errorf("%s: %+v %v", prefix, b, err)
+		}
+	}
+}

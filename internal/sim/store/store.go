@@ -1,4 +1,4 @@
-// Package store is the object store of the simulated platform, where its backups are: S3 in memory, with one credential that may read.
+// Package store is the object store of the simulated platform, where its backups are: S3 in memory, with a credential that may read and one that may write.
 package store
 
 import (
@@ -15,6 +15,10 @@ import (
 const (
 	AccessKey = "gonogo-reader"
 	SecretKey = "reader-of-a-simulated-store"
+
+	// The one that may write too.
+	WriterKey    = "gonogo-writer"
+	WriterSecret = "writer-of-a-simulated-store"
 )
 
 // Server serves the store. It is safe for concurrent use.
@@ -85,6 +89,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	switch {
+	case strings.Contains(r.Header.Get("Authorization"), "Credential="+WriterKey+"/"):
+		handler.ServeHTTP(w, r)
 	case !strings.Contains(r.Header.Get("Authorization"), "Credential="+AccessKey+"/"):
 		Refuse(w, "InvalidAccessKeyId", "The Access Key Id you provided does not exist in our records.")
 	case denied:
