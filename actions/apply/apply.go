@@ -95,14 +95,6 @@ func (a action) Spec() actions.Spec { return a.spec }
 // manager is who the API server notes for the fields that are applied.
 const manager = "gonogo"
 
-func textAt(o *unstructured.Unstructured, fields ...string) string {
-	if o == nil {
-		return ""
-	}
-	text, _, _ := unstructured.NestedString(o.Object, fields...)
-	return text
-}
-
 // named names an object for people.
 func named(o *unstructured.Unstructured) string {
 	text := o.GetKind() + " " + o.GetName()

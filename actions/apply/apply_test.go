@@ -41,7 +41,7 @@ type world struct {
 
 func start(t *testing.T) *world {
 	t.Helper()
-	s, err := sim.Start(t.Context(), sim.Options{Tick: 20 * time.Millisecond})
+	s, err := sim.Start(t.Context(), sim.Options{Tick: 100 * time.Millisecond})
 	must(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	p, err := profile.Builtin(profile.DefaultName, all.Kinds(), acts.Kinds()...)
@@ -291,7 +291,7 @@ func TestAnAutoscalerWithoutATarget(t *testing.T) {
 	must(t, err)
 	d, err := w.action().Open(t.Context(), p, t.TempDir())
 	must(t, err)
-	if err := d.Do(t.Context(), p.Steps[0], &actiontest.Told{}); err == nil || !strings.Contains(err.Error(), "does not scale after 300ms: FailedGetScale") {
+	if err := d.Do(t.Context(), p.Steps[0], &actiontest.Told{}); err == nil || !strings.Contains(err.Error(), "does not scale: not within 300ms: FailedGetScale") {
 		t.Errorf("%v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/kube"
 )
 
 // The marks by which a database of several replicas is told from several databases.
@@ -66,7 +67,7 @@ func selecting(o *unstructured.Unstructured, all []*unstructured.Unstructured) s
 	labels, _, _ := unstructured.NestedStringMap(o.Object, "spec", "template", "metadata", "labels")
 	for _, s := range all {
 		selector, _, _ := unstructured.NestedStringMap(s.Object, "spec", "selector")
-		matches := s.GetKind() == "Service" && s.GetNamespace() == o.GetNamespace() && len(selector) > 0 && textAt(s, "spec", "clusterIP") != "None"
+		matches := s.GetKind() == "Service" && s.GetNamespace() == o.GetNamespace() && len(selector) > 0 && kube.Text(s, "spec", "clusterIP") != "None"
 		for k, v := range selector {
 			matches = matches && labels[k] == v
 		}

@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -357,42 +356,30 @@ func (d doer) Do(ctx context.Context, step actions.Step, r actions.Reporter) err
 
 const autoscaler = "HorizontalPodAutoscaler"
 
-var errLate = errors.New("too late")
-
 // await waits until an autoscaler has a target and its metrics.
 func (d doer) await(ctx context.Context, i item, r actions.Reporter) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, d.Patience, errLate)
-	defer cancel()
-	defer r.Waiting("", time.Time{})
-	for why, said := "", ""; ; {
+	err := actions.Await(ctx, d.Patience, d.Pause, r, func(ctx context.Context) (bool, string, error) {
 		o, err := d.Cluster.Get(ctx, i.Resource, i.Space, i.Name)
-		switch {
-		case ctx.Err() != nil:
-		case err != nil:
-			why = err.Error()
-		case o == nil:
-			return fmt.Errorf("%s %s was applied and is gone again", i.Kind, i.Name)
-		default:
-			if why = waiting(o); why == "" {
-				return nil
-			}
+		if err == nil && o == nil {
+			err = actions.Final(errors.New("it is gone again"))
 		}
-		if why != said {
-			r.Waiting(why, time.Time{})
-			said = why
+		if err != nil {
+			return false, "", err
 		}
-		if d.Pause(ctx, time.Second) == nil {
-			continue
-		}
-		if !errors.Is(context.Cause(ctx), errLate) {
-			return ctx.Err()
-		}
-		return fmt.Errorf("%s %s/%s is applied, and does not scale after %s: %s", i.Kind, i.Space, i.Name, d.Patience, why)
+		why := waiting(o)
+		return why == "", why, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s %s/%s is applied, and does not scale: %w", i.Kind, i.Space, i.Name, err)
 	}
+	return nil
 }
 
 // waiting says why an autoscaler does not scale, or nothing if it does.
 func waiting(o *unstructured.Unstructured) string {
+	if seen, found, _ := unstructured.NestedInt64(o.Object, "status", "observedGeneration"); found && seen < o.GetGeneration() {
+		return "the controller has not looked at it since it was changed"
+	}
 	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 	state := map[string]map[string]any{}
 	for _, c := range conditions {

@@ -82,7 +82,7 @@ func (a action) stored(ctx context.Context, p *actions.Plan) error {
 		case i < 0:
 			note = fmt.Sprintf("there is no storage location %s: backups of %s will fail", s.Location, s.Name)
 		default:
-			if phase := probes.Clean(textAt(known[i], "status", "phase"), 40); phase != "Available" {
+			if phase := probes.Clean(kube.Text(known[i], "status", "phase"), 40); phase != "Available" {
 				note = fmt.Sprintf("the storage location %s is %s, not Available: backups will fail until it is", known[i].GetName(), orNothing(phase))
 			}
 		}
@@ -119,7 +119,7 @@ func (s Schedule) lines(o *unstructured.Unstructured) []string {
 			all = append(all, fmt.Sprintf("%s: %s → %s", field, orNothing(probes.Clean(before, 200)), after))
 		}
 	}
-	before := textAt(o, "spec", "schedule")
+	before := kube.Text(o, "spec", "schedule")
 	line("schedule", before, s.Cron, before == s.Cron)
 	if paused, _, _ := unstructured.NestedBool(content(o), "spec", "paused"); paused {
 		line("paused", "true", "false", false)
@@ -131,12 +131,12 @@ func (s Schedule) lines(o *unstructured.Unstructured) []string {
 		line("labels", pairs(labels), pairs(s.Labels), maps.Equal(labels, s.Labels))
 	}
 	if s.TTL > 0 {
-		ttl := textAt(o, "spec", "template", "ttl")
+		ttl := kube.Text(o, "spec", "template", "ttl")
 		kept, err := time.ParseDuration(ttl)
 		line("kept for", ttl, s.TTL.String(), err == nil && kept == s.TTL)
 	}
 	if s.Location != "" {
-		location := textAt(o, "spec", "template", "storageLocation")
+		location := kube.Text(o, "spec", "template", "storageLocation")
 		line("storage location", location, s.Location, location == s.Location)
 	}
 	if s.Volumes != nil {
@@ -215,7 +215,7 @@ func (d doer) read(ctx context.Context, step actions.Step) (Schedule, *unstructu
 // Done implements [actions.Doer].
 func (d doer) Done(ctx context.Context, step actions.Step) (bool, error) {
 	s, o, err := d.read(ctx, step)
-	return err == nil && o != nil && len(s.lines(o)) == 0 && textAt(o, "status", "phase") == "Enabled", err
+	return err == nil && o != nil && len(s.lines(o)) == 0 && kube.Text(o, "status", "phase") == "Enabled", err
 }
 
 // Do implements [actions.Doer].
@@ -249,7 +249,7 @@ func (d doer) await(ctx context.Context, s Schedule, o *unstructured.Unstructure
 	for refused := 0; ; {
 		switch {
 		case blind != nil || o == nil:
-		case textAt(o, "status", "phase") == "Enabled":
+		case kube.Text(o, "status", "phase") == "Enabled":
 			r.Waiting("", time.Time{})
 			if lines := s.lines(o); len(lines) > 0 {
 				return fmt.Errorf("schedule %s was changed by somebody else meanwhile (%s)", s.Name, strings.Join(lines, ", "))
@@ -279,7 +279,7 @@ func (d doer) await(ctx context.Context, s Schedule, o *unstructured.Unstructure
 
 // refusedBy says what Velero has against a schedule, or nothing.
 func refusedBy(o *unstructured.Unstructured) string {
-	if textAt(o, "status", "phase") != "FailedValidation" {
+	if kube.Text(o, "status", "phase") != "FailedValidation" {
 		return ""
 	}
 	why, _, _ := unstructured.NestedStringSlice(o.Object, "status", "validationErrors")
@@ -294,11 +294,6 @@ func content(o *unstructured.Unstructured) map[string]any {
 		return nil
 	}
 	return o.Object
-}
-
-func textAt(o *unstructured.Unstructured, fields ...string) string {
-	text, _, _ := unstructured.NestedString(content(o), fields...)
-	return text
 }
 
 func orNothing(text string) string {

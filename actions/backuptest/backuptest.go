@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/kube"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/evidence"
 	"github.com/254carbon/gonogo/probes/velero"
@@ -192,14 +193,6 @@ const (
 	runLabel = "gonogo.io/backup-test"
 )
 
-func textAt(o *unstructured.Unstructured, fields ...string) string {
-	if o == nil {
-		return ""
-	}
-	text, _, _ := unstructured.NestedString(o.Object, fields...)
-	return text
-}
-
 func numberAt(o *unstructured.Unstructured, fields ...string) int64 {
 	if o == nil {
 		return 0
@@ -210,5 +203,5 @@ func numberAt(o *unstructured.Unstructured, fields ...string) int64 {
 
 // phaseOf is the phase of one of Velero's objects, empty as long as Velero has not looked at it.
 func phaseOf(o *unstructured.Unstructured) string {
-	return probes.Clean(textAt(o, "status", "phase"), 60)
+	return probes.Clean(kube.Text(o, "status", "phase"), 60)
 }

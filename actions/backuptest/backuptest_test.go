@@ -37,7 +37,7 @@ type platformWorld struct {
 	deps     backuptest.Deps
 }
 
-func start(t *testing.T) *platformWorld { t.Helper(); return startAt(t, 20*time.Millisecond) }
+func start(t *testing.T) *platformWorld { t.Helper(); return startAt(t, 200*time.Millisecond) }
 
 // startAt is the simulated platform with controllers that look once in a while.
 func startAt(t *testing.T, tick time.Duration) *platformWorld {
@@ -59,7 +59,7 @@ func startAt(t *testing.T, tick time.Duration) *platformWorld {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case <-time.After(30 * time.Millisecond):
+			case <-time.After(100 * time.Millisecond):
 				return nil
 			}
 		},

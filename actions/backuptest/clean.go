@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/kube"
 	"github.com/254carbon/gonogo/probes"
 	"github.com/254carbon/gonogo/probes/evidence"
 )
@@ -121,7 +122,7 @@ func (d *doer) remove(ctx context.Context, r actions.Reporter, all ...named) err
 			_ = d.Cluster.Delete(ctx, n.resource, n.namespace, n.name) // what fails is tried again below
 		}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, d.Cleaning, errLate)
+	ctx, cancel := context.WithTimeout(ctx, d.Cleaning)
 	defer cancel()
 	for _, n := range all {
 		err := d.await(ctx, d.Cleaning, r, func(ctx context.Context) (bool, string, error) {
@@ -152,7 +153,7 @@ func (d *doer) removeRestores(ctx context.Context, r actions.Reporter) error {
 }
 
 func (d *doer) removeBackups(ctx context.Context, r actions.Reporter) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, d.Cleaning, errLate)
+	ctx, cancel := context.WithTimeout(ctx, d.Cleaning)
 	defer cancel()
 	err := errors.Join(d.removeBackup(ctx, d.canary(), r), d.removeBackup(ctx, d.sampleBackup(), r))
 	if err != nil || !d.chosen.Volume {
@@ -168,7 +169,7 @@ func (d *doer) removeRepository(ctx context.Context, r actions.Reporter) error {
 		return err
 	}
 	for _, o := range all {
-		if textAt(o, "spec", "volumeNamespace") == d.canary() {
+		if kube.Text(o, "spec", "volumeNamespace") == d.canary() {
 			if err := d.Cluster.Delete(ctx, repositories, d.Velero, o.GetName()); err != nil {
 				return err
 			}
@@ -283,7 +284,7 @@ func (d *doer) fetchLogs(ctx context.Context, kind, name string, r actions.Repor
 		if err != nil {
 			return false, "", err
 		}
-		address = textAt(o, "status", "downloadURL")
+		address = kube.Text(o, "status", "downloadURL")
 		return address != "", "Velero has not said where it is", nil
 	})
 	if err != nil {

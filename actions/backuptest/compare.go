@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/kube"
 	"github.com/254carbon/gonogo/probes"
 )
 
@@ -155,7 +156,7 @@ func (d *doer) real(ctx context.Context, space string) (map[string]*unstructured
 			return nil, fmt.Errorf("listing %s in %s: %w", resource.Resource, space, err)
 		}
 		for _, o := range items {
-			made := o.GetLabels()["velero.io/exclude-from-backup"] == "true" || len(o.GetOwnerReferences()) > 0 || o.GetName() == "kube-root-ca.crt" || textAt(o, "type") == "kubernetes.io/service-account-token"
+			made := o.GetLabels()["velero.io/exclude-from-backup"] == "true" || len(o.GetOwnerReferences()) > 0 || o.GetName() == "kube-root-ca.crt" || kube.Text(o, "type") == "kubernetes.io/service-account-token"
 			if !made {
 				all[kind+" "+o.GetName()] = o
 			}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/254carbon/gonogo/actions"
+	"github.com/254carbon/gonogo/actions/kube"
 	"github.com/254carbon/gonogo/probes"
 )
 
@@ -77,50 +78,18 @@ func (d *doer) makeBucket(ctx context.Context, _ actions.Reporter) error {
 	return d.Store.MakeBucket(ctx, d.Bucket)
 }
 
-var errLate = errors.New("too late")
-
-// await looks at an object until it is as wanted: done says so, or why it never will be. What cannot be seen for a while is looked for
-// again. late says what was missed when patience ends.
+// await looks until something is as wanted, for so long as patience lasts. A right that is missing does not come by waiting.
 func (d *doer) await(ctx context.Context, patience time.Duration, r actions.Reporter, look func(ctx context.Context) (done bool, waits string, err error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errLate)
-	defer cancel()
-	defer r.Waiting("", time.Time{})
-	last := ""
-	for said := ""; ; {
+	return actions.Await(ctx, patience, d.Pause, r, func(ctx context.Context) (bool, string, error) {
 		done, waits, err := look(ctx)
-		var final *finalError
-		switch {
-		case errors.As(err, &final):
-			return final.err
-		case apierrors.IsForbidden(err):
-			return err
-		case err == nil && done:
-			return nil
-		case err != nil && ctx.Err() == nil:
-			last = err.Error()
-		case ctx.Err() == nil:
-			last = waits
+		if apierrors.IsForbidden(err) {
+			err = actions.Final(err)
 		}
-		if last != said {
-			r.Waiting(last, time.Time{})
-			said = last
-		}
-		if d.Pause(ctx, time.Second) == nil {
-			continue
-		}
-		if !errors.Is(context.Cause(ctx), errLate) {
-			return ctx.Err()
-		}
-		return fmt.Errorf("not within %s: %s", patience, last)
-	}
+		return done, waits, err
+	})
 }
 
-// finalError ends a wait.
-type finalError struct{ err error }
-
-func (e *finalError) Error() string { return e.err.Error() }
-
-func final(format string, args ...any) error { return &finalError{fmt.Errorf(format, args...)} }
+func final(format string, args ...any) error { return actions.Final(fmt.Errorf(format, args...)) }
 
 func (d *doer) awaitLocation(ctx context.Context, r actions.Reporter) error {
 	err := d.await(ctx, d.Patience, r, func(ctx context.Context) (bool, string, error) {
@@ -131,7 +100,7 @@ func (d *doer) awaitLocation(ctx context.Context, r actions.Reporter) error {
 		if phaseOf(o) == "Available" {
 			return true, "", nil
 		}
-		return false, fmt.Sprintf("it is %s: %s", orNothing(phaseOf(o)), probes.Clean(textAt(o, "status", "message"), 300)), nil
+		return false, fmt.Sprintf("it is %s: %s", orNothing(phaseOf(o)), probes.Clean(kube.Text(o, "status", "message"), 300)), nil
 	})
 	if err != nil {
 		return fmt.Errorf("waiting for the storage location %s to be Available: %w", d.chosen.Location, err)
@@ -251,8 +220,8 @@ func (d *doer) sum(ctx context.Context, space string, r actions.Reporter) (sum s
 		if o == nil {
 			return false, "", final("the pod of the volume is not there")
 		}
-		if textAt(o, "status", "phase") != "Running" {
-			return false, "the pod of the volume is " + orNothing(probes.Clean(textAt(o, "status", "phase"), 40)) + waitsFor(o), nil
+		if kube.Text(o, "status", "phase") != "Running" {
+			return false, "the pod of the volume is " + orNothing(probes.Clean(kube.Text(o, "status", "phase"), 40)) + waitsFor(o), nil
 		}
 		log, err := d.Log(ctx, space, canaryName)
 		if err != nil {
@@ -313,8 +282,8 @@ func (d *doer) backUp(ctx context.Context, r actions.Reporter) error {
 	if err != nil {
 		return errors.Join(err, d.wrongBackup(o))
 	}
-	started, _ := time.Parse(time.RFC3339, textAt(o, "status", "startTimestamp"))
-	ended, err := time.Parse(time.RFC3339, textAt(o, "status", "completionTimestamp"))
+	started, _ := time.Parse(time.RFC3339, kube.Text(o, "status", "startTimestamp"))
+	ended, err := time.Parse(time.RFC3339, kube.Text(o, "status", "completionTimestamp"))
 	if err != nil {
 		ended = d.Now()
 	}
@@ -360,7 +329,7 @@ func (d *doer) rpo(ctx context.Context) string {
 	}
 	var newest time.Time
 	for _, o := range all {
-		at, err := time.Parse(time.RFC3339, textAt(o, "status", "startTimestamp"))
+		at, err := time.Parse(time.RFC3339, kube.Text(o, "status", "startTimestamp"))
 		if err == nil && phaseOf(o) == "Completed" && o.GetLabels()["velero.io/schedule-name"] != "" && at.After(newest) {
 			newest = at
 		}
@@ -383,7 +352,7 @@ func because(o *unstructured.Unstructured) string {
 	if n := numberAt(o, "status", "errors"); n > 0 {
 		why = append(why, fmt.Sprintf("%d errors", n))
 	}
-	if text := textAt(o, "status", "failureReason"); text != "" {
+	if text := kube.Text(o, "status", "failureReason"); text != "" {
 		why = append(why, text)
 	}
 	reasons, _, _ := unstructured.NestedStringSlice(o.Object, "status", "validationErrors")
@@ -484,7 +453,7 @@ func (d *doer) restore(ctx context.Context, r actions.Reporter) error {
 
 // back notes when a restore ended, as Velero says.
 func (d *doer) back(o *unstructured.Unstructured) error {
-	ended, err := time.Parse(time.RFC3339, textAt(o, "status", "completionTimestamp"))
+	ended, err := time.Parse(time.RFC3339, kube.Text(o, "status", "completionTimestamp"))
 	if err != nil || ended.Before(d.state.Restore) {
 		ended = d.Now()
 	}

@@ -76,8 +76,8 @@ func (a action) Plan(ctx context.Context, in actions.Inputs) (actions.Plan, erro
 	if err != nil {
 		return p, err
 	}
-	c.Location, c.Bucket = location.GetName(), textAt(location, "spec", "objectStorage", "bucket")
-	c.Prefix = strings.Trim(textAt(location, "spec", "objectStorage", "prefix"), "/")
+	c.Location, c.Bucket = location.GetName(), kube.Text(location, "spec", "objectStorage", "bucket")
+	c.Prefix = strings.Trim(kube.Text(location, "spec", "objectStorage", "prefix"), "/")
 	for _, space := range c.Sample {
 		o, err := a.Cluster.Get(ctx, namespaces, "", space)
 		if err != nil {
@@ -90,7 +90,7 @@ func (a action) Plan(ctx context.Context, in actions.Inputs) (actions.Plan, erro
 	if phase := phaseOf(location); phase != "Available" {
 		p.Notes = append(p.Notes, fmt.Sprintf("the storage location %s is %s now: the test waits for it to be Available", c.Location, orNothing(phase)))
 	}
-	if textAt(location, "spec", "accessMode") == "ReadOnly" {
+	if kube.Text(location, "spec", "accessMode") == "ReadOnly" {
 		return p, actions.Refuse("the storage location %s is ReadOnly, so that nothing can be backed up to it", c.Location)
 	}
 	if err := a.volumes(ctx, &c, &p); err != nil {
@@ -173,7 +173,7 @@ func (a action) volumes(ctx context.Context, c *chosen, p *actions.Plan) error {
 	for _, o := range known {
 		if o.GetName() == a.StorageClass || a.StorageClass == "" && o.GetAnnotations()["storageclass.kubernetes.io/is-default-class"] == "true" {
 			c.StorageClass = o.GetName()
-			if textAt(o, "reclaimPolicy") == "Retain" {
+			if kube.Text(o, "reclaimPolicy") == "Retain" {
 				why = "volumes of storage class " + c.StorageClass + " stay when they are let go (reclaimPolicy Retain)"
 			}
 		}

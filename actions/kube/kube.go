@@ -59,3 +59,12 @@ func Missing(ctx context.Context, r Reviewer, rights ...Right) ([]string, error)
 	}
 	return missing, nil
 }
+
+// Text is a text within an object, empty if there is none or no object.
+func Text(o *unstructured.Unstructured, fields ...string) string {
+	if o == nil {
+		return ""
+	}
+	text, _, _ := unstructured.NestedString(o.Object, fields...)
+	return text
+}

@@ -234,3 +234,24 @@ func TestAStoreThatDies(t *testing.T) {
 		return len(left) == 0, fmt.Errorf("exit code %d, left: %v\n%s", o.code, left, o.stdout)
 	}))
 }
+
+// TestVelerosLogsThroughAForward has Velero sign its URLs for a Service that only the cluster knows: its logs come through a port-forward, with
+// the host for which they were signed.
+func TestVelerosLogsThroughAForward(t *testing.T) {
+	t.Parallel()
+	lab := sharedLab(t)
+	_, err := lab.Serve(t.Context(), labtest.Backend{Namespace: "forwarded", Name: "store", Port: 9000, Target: strings.TrimPrefix(lab.MinIO().URL, "http://")})
+	must(t, err)
+	veleroCreate(t, lab, labtest.VeleroNamespace, "backupstoragelocations", "BackupStorageLocation", "forwarded", nil, map[string]any{
+		"provider": "aws", "objectStorage": map[string]any{"bucket": labtest.VeleroBucket, "prefix": "forwarded"},
+		"config": map[string]any{"region": "minio", "s3ForcePathStyle": "true", "s3Url": lab.MinIO().URL, "publicUrl": "http://store.forwarded.svc.cluster.local:9000"},
+	})
+	s := prover(t, lab, userMirror, "forwarded", "location: forwarded, volume: never, patience: 1m")
+	o := s.run(t, "run", "backup-test", "--yes")
+	if o.code != 0 || !strings.Contains(o.stdout, "Backed up a total of 2 items") || !strings.Contains(o.stdout, "restore completed") || strings.Contains(o.stdout, "X-Amz-Signature") {
+		t.Errorf("exit code %d\n%s\n%s", o.code, o.stdout, o.stderr)
+	}
+	if left := leftOf(t, lab, s.suffix(t)); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
