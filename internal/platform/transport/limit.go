@@ -27,9 +27,20 @@ func (l limiter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || l.kubernetes && isWatch(r) || resp.StatusCode == http.StatusSwitchingProtocols {
 		return resp, err
 	}
+	if resp.ContentLength > l.limit && r.Method != http.MethodHead { // it says itself that it is too large: not a byte of it is read
+		_ = resp.Body.Close()
+		resp.Body = refusedBody{limit: l.limit}
+		return resp, nil
+	}
 	resp.Body = &boundedBody{body: resp.Body, left: l.limit, limit: l.limit}
 	return resp, nil
 }
+
+// refusedBody stands for a body that nobody reads.
+type refusedBody struct{ limit int64 }
+
+func (b refusedBody) Read([]byte) (int, error) { return 0, &TooLargeError{Limit: b.limit} }
+func (refusedBody) Close() error               { return nil }
 
 func isWatch(r *http.Request) bool {
 	watch := r.URL.Query().Get("watch")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -170,4 +171,40 @@ func TestBodiesAreBounded(t *testing.T) {
 			t.Errorf("limit %d: read %d, error %v", limit, read, err)
 		}
 	}
+}
+
+// An answer that says itself that it is too large is not read at all; what a HEAD says of a size is no body.
+func TestWhatSaysItIsTooLargeIsNotRead(t *testing.T) {
+	wrote := make(chan int, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(64<<20))
+		n := 0
+		for block := make([]byte, 1<<20); r.Method == http.MethodGet && n < 64; n++ {
+			if _, err := w.Write(block); err != nil {
+				break
+			}
+		}
+		wrote <- n
+	}))
+	defer server.Close()
+	client := Client(New(Options{MaxBody: 32 << 20}))
+	resp, err := client.Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var large *TooLargeError
+	if _, err := io.ReadAll(resp.Body); !errors.As(err, &large) || large.Limit != 32<<20 {
+		t.Errorf("%v", err)
+	}
+	_ = resp.Body.Close()
+	if n := <-wrote; n > 16 {
+		t.Errorf("%d MiB were sent all the same", n)
+	}
+	if resp, err = client.Head(server.URL); err != nil || resp.ContentLength != 64<<20 {
+		t.Fatalf("%+v %v", resp, err)
+	}
+	if _, err := io.ReadAll(resp.Body); err != nil {
+		t.Errorf("of a HEAD: %v", err)
+	}
+	_ = resp.Body.Close()
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -165,12 +166,14 @@ func cut(w http.ResponseWriter) {
 
 // huge writes 1 GiB of what begins like an answer.
 func huge(w http.ResponseWriter, r *http.Request) {
+	const begin, blocks = `{"status":"success","data":"`, 1 << 10
 	w.Header().Set("Content-Type", "application/json")
-	if _, err := w.Write([]byte(`{"status":"success","data":"`)); err != nil {
+	w.Header().Set("Content-Length", strconv.Itoa(len(begin)+blocks<<20))
+	if _, err := w.Write([]byte(begin)); err != nil {
 		return
 	}
 	block := []byte(strings.Repeat("x", 1<<20))
-	for range 1 << 10 {
+	for range blocks {
 		if _, err := w.Write(block); err != nil || r.Context().Err() != nil {
 			return
 		}
