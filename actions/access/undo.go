@@ -30,7 +30,7 @@ func (a action) keep(p actions.Plan) error {
 	k := kept{At: a.Now(), Plan: p.Digest()}
 	for _, s := range p.Steps {
 		var c change
-		if s.Effect == actions.Reads || json.Unmarshal(s.Data, &c) != nil {
+		if s.Effect == actions.Reads || json.Unmarshal(s.Data, &c) != nil || c.Kind.one() == "" { // of the services' own part, a try of a way in
 			continue
 		}
 		k.Changes = append(k.Changes, c)
@@ -128,12 +128,13 @@ func (a action) earlier() (*kept, error) {
 
 // rollback plans to restore what the last run changed, the last change first. What somebody changed since stays, and what that needs.
 func (x *planner) rollback(ctx context.Context) error {
+	lost := actions.Refuse("there is nothing to go back to: no earlier run on this machine changed anything that is still as it left it")
 	k, err := x.earlier()
 	if err != nil {
 		return err
 	}
 	if k == nil {
-		return actions.Refuse("%v", errLost)
+		return lost
 	}
 	slices.Reverse(k.Changes)
 	going := map[string]bool{} // the ids of applications that go, or are given back other policies
@@ -141,7 +142,7 @@ func (x *planner) rollback(ctx context.Context) error {
 		x.back(c, going)
 	}
 	if len(x.plan.Steps) == 0 {
-		return actions.Refuse("%v", errLost)
+		return lost
 	}
 	x.plan.Summary = fmt.Sprintf("%d changes to Access taken back, made by the run of %s", len(x.plan.Steps), k.At.UTC().Format("2 Jan 2006 15:04 MST"))
 	x.note("hosts whose applications are taken away are open to anyone again")

@@ -1,10 +1,9 @@
 package apply_test
 
 import (
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,13 +14,10 @@ import (
 
 	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/actions/actiontest"
-	acts "github.com/254carbon/gonogo/actions/all"
 	"github.com/254carbon/gonogo/actions/apply"
-	"github.com/254carbon/gonogo/internal/platform"
-	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/internal/sim"
+	"github.com/254carbon/gonogo/internal/sim/simtest"
 	"github.com/254carbon/gonogo/probes"
-	"github.com/254carbon/gonogo/probes/all"
 )
 
 var (
@@ -31,47 +27,22 @@ var (
 
 // world is the simulated platform with the action over it, and a folder as its checkout.
 type world struct {
-	*sim.Sim
-	profile  *profile.Profile
-	platform *platform.Platform
-	params   apply.Params
-	deps     apply.Deps
-	folder   string
+	simtest.World
+	params apply.Params
+	deps   apply.Deps
+	folder string
 }
 
 func start(t *testing.T) *world {
 	t.Helper()
-	s, err := sim.Start(t.Context(), sim.Options{Tick: 100 * time.Millisecond})
-	must(t, err)
-	t.Cleanup(func() { _ = s.Close() })
-	p, err := profile.Builtin(profile.DefaultName, all.Kinds(), acts.Kinds()...)
-	must(t, err)
-	p = s.Profile(p)
-	x, err := platform.Open(p, s.Platform(platform.Options{Log: slog.New(slog.DiscardHandler), StateDir: t.TempDir()}))
-	must(t, err)
-	t.Cleanup(x.Close)
-	declared, _ := p.Action("apply")
-	w := &world{Sim: s, profile: p, platform: x, params: *declared.Params.(*apply.Params), folder: t.TempDir()}
+	base := simtest.Start(t, sim.Options{Tick: 100 * time.Millisecond})
+	declared, _ := base.Profile.Action("apply")
+	w := &world{World: base, params: *declared.Params.(*apply.Params), folder: t.TempDir()}
 	w.params.Patience = 5 * time.Second
 	w.deps = apply.Deps{
-		Cluster: x.Cluster.Writer(), Folder: func() (string, error) { return w.folder, nil },
-		Pause: func(ctx context.Context, _ time.Duration) error {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(20 * time.Millisecond):
-				return nil
-			}
-		},
+		Cluster: base.Platform.Cluster.Writer(), Folder: func() (string, error) { return w.folder, nil }, Pause: simtest.Pause(20 * time.Millisecond),
 	}
 	return w
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func (w *world) action() actions.Action {
@@ -81,10 +52,10 @@ func (w *world) action() actions.Action {
 // try plans for manifests with a text.
 func (w *world) try(t *testing.T, text string) (actions.Plan, error) {
 	t.Helper()
-	must(t, os.WriteFile(filepath.Join(w.folder, "m.yaml"), []byte(text), 0o600))
+	simtest.Must(t, os.WriteFile(filepath.Join(w.folder, "m.yaml"), []byte(text), 0o600))
 	w.params.Objects = nil
 	in, err := w.action().Spec().Settle(actions.Inputs{"files": "*.yaml"})
-	must(t, err)
+	simtest.Must(t, err)
 	p, err := w.action().Plan(t.Context(), in)
 	p.Inputs = in
 	return p, err
@@ -93,12 +64,12 @@ func (w *world) try(t *testing.T, text string) (actions.Plan, error) {
 // damage takes one autoscaler away and lets the other one grow.
 func (w *world) damage(t *testing.T) {
 	t.Helper()
-	must(t, w.Kube.Delete(scalers, "data-platform", "trino-hpa"))
+	simtest.Must(t, w.Kube.Delete(scalers, "data-platform", "trino-hpa"))
 	_, err := w.Kube.Mutate(scalers, "data-platform", "superset-hpa", func(o map[string]any) {
 		o["spec"].(map[string]any)["maxReplicas"] = int64(40)
 		o["metadata"].(map[string]any)["annotations"] = map[string]any{"note": "kept"}
 	})
-	must(t, err)
+	simtest.Must(t, err)
 }
 
 func TestAutoscalersAreActivated(t *testing.T) {
@@ -108,15 +79,12 @@ func TestAutoscalersAreActivated(t *testing.T) {
 		Writes: func() int { return w.Writes() },
 	})
 	for _, id := range []probes.ID{"hpa-trino", "hpa-superset"} {
-		check, _ := w.profile.Check(id)
-		probe, err := all.Build(check, w.platform)
-		must(t, err)
-		if r := probes.Ask(t.Context(), probes.Check{Spec: check.Spec, Probe: probe}, w.Now); r.Status != probes.Pass {
+		if r := w.Ask(t, id); r.Status != probes.Pass {
 			t.Errorf("%s: %s: %s (%v)", id, r.Status, r.Summary, r.Err)
 		}
 	}
 	o, err := w.Kube.Get(scalers, "data-platform", "superset-hpa")
-	must(t, err)
+	simtest.Must(t, err)
 	if notes, _ := o["metadata"].(map[string]any)["annotations"].(map[string]any); notes["note"] != "kept" {
 		t.Error("what the manifest does not name was changed")
 	}
@@ -126,7 +94,7 @@ func TestThePlanIsADifference(t *testing.T) {
 	w := start(t)
 	w.damage(t)
 	p, err := w.action().Plan(t.Context(), nil)
-	must(t, err)
+	simtest.Must(t, err)
 	var got []string
 	for _, s := range p.Steps {
 		got = append(got, s.Effect.String()+" "+s.Target+": "+strings.Join(s.Detail, "; "))
@@ -169,7 +137,7 @@ func TestTwoUnrelatedDatabasesAreRefused(t *testing.T) {
 	w := start(t)
 	_, err := w.try(t, fmt.Sprintf(lonely, ""))
 	var refused *actions.RefusedError
-	if !asRefused(err, &refused) {
+	if !errors.As(err, &refused) {
 		t.Fatalf("%v", err)
 	}
 	for _, says := range []string{"StatefulSet data-platform/postgres-shared has 2 replicas of PostgreSQL", "(postgres-shared-service)", "2 unrelated databases", "pg_basebackup"} {
@@ -182,11 +150,11 @@ func TestTwoUnrelatedDatabasesAreRefused(t *testing.T) {
 	if _, err := w.try(t, follows+"\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: init, namespace: data-platform}\ndata: {a.sh: pg_basebackup -R}\n"); err != nil {
 		t.Error(err)
 	}
-	if _, err := w.try(t, follows); !asRefused(err, &refused) {
+	if _, err := w.try(t, follows); !errors.As(err, &refused) {
 		t.Errorf("%v", err)
 	}
 	_, err = w.Kube.Apply(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"namespace": "data-platform", "name": "init"}, "data": map[string]any{"a": "primary_conninfo"}})
-	must(t, err)
+	simtest.Must(t, err)
 	if _, err := w.try(t, follows); err != nil {
 		t.Error(err)
 	}
@@ -195,15 +163,15 @@ func TestTwoUnrelatedDatabasesAreRefused(t *testing.T) {
 	}
 	// A script that runs once the database is there comes too late.
 	initialised := strings.Replace(follows, "        image: postgres:15\n", "        image: postgres:15\n        volumeMounts: [{name: init, mountPath: /docker-entrypoint-initdb.d}]\n", 1)
-	if _, err := w.try(t, initialised); !asRefused(err, &refused) {
+	if _, err := w.try(t, initialised); !errors.As(err, &refused) {
 		t.Errorf("%v", err)
 	}
 	// A manifest that only raises the number is judged by what would come of it.
 	_, err = w.Kube.Apply(map[string]any{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": map[string]any{"namespace": "data-platform", "name": "pg"}, "spec": map[string]any{
 		"replicas": int64(1), "template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "p", "image": "postgres:15"}}}},
 	}})
-	must(t, err)
-	if _, err := w.try(t, "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: pg, namespace: data-platform}\nspec: {replicas: 2}\n"); !asRefused(err, &refused) {
+	simtest.Must(t, err)
+	if _, err := w.try(t, "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: pg, namespace: data-platform}\nspec: {replicas: 2}\n"); !errors.As(err, &refused) {
 		t.Errorf("%v", err)
 	}
 }
@@ -215,12 +183,6 @@ func TestReadOnlyPlansNothingForWhatIsThere(t *testing.T) {
 	if p, err := w.action().Plan(t.Context(), nil); err != nil || len(p.Steps) > 0 || p.Already != 2 {
 		t.Errorf("%+v %v", p.Steps, err)
 	}
-}
-
-func asRefused(err error, target **actions.RefusedError) bool {
-	e, ok := err.(*actions.RefusedError) //nolint:errorlint // it is not wrapped
-	*target = e
-	return ok
 }
 
 func TestManifestsAreReadStrictly(t *testing.T) {
@@ -255,15 +217,15 @@ func TestManifestsAreReadStrictly(t *testing.T) {
 func TestSecretsAreNotShown(t *testing.T) {
 	w := start(t)
 	p, err := w.try(t, "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: data-platform}\nstringData: {password: hunter22hunter22}\n")
-	must(t, err)
+	simtest.Must(t, err)
 	text, err := json.Marshal(p)
-	must(t, err)
+	simtest.Must(t, err)
 	if strings.Contains(string(text), "hunter22") || !strings.Contains(string(text), "stringData.password: (secret)") {
 		t.Errorf("%s", text)
 	}
 	d, err := w.action().Open(t.Context(), p, t.TempDir())
-	must(t, err)
-	must(t, d.Do(t.Context(), p.Steps[0], &actiontest.Told{}))
+	simtest.Must(t, err)
+	simtest.Must(t, d.Do(t.Context(), p.Steps[0], &actiontest.Told{}))
 	o, err := w.Kube.Get(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, "data-platform", "s")
 	if err != nil || o["kind"] != "Secret" {
 		t.Errorf("%v %v", o, err)
@@ -275,7 +237,7 @@ func TestWhatSomethingElseManagesIsLeft(t *testing.T) {
 	_, err := w.Kube.Apply(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"a": "1"}, "metadata": map[string]any{
 		"namespace": "data-platform", "name": "a", "annotations": map[string]any{"meta.helm.sh/release-name": "x"},
 	}})
-	must(t, err)
+	simtest.Must(t, err)
 	p, err := w.try(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: data-platform}\ndata: {a: '2'}\n")
 	if err != nil || len(p.Steps) > 0 || !strings.Contains(strings.Join(p.Notes, "\n"), "ConfigMap data-platform/a is left as it is (data.a: 1 → 2): Helm manages it") {
 		t.Errorf("%+v %v", p, err)
@@ -288,9 +250,9 @@ func TestAnAutoscalerWithoutATarget(t *testing.T) {
 	w.params.Patience = 300 * time.Millisecond
 	p, err := w.try(t, "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h, namespace: data-platform}\n"+
 		"spec: {maxReplicas: 2, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: nobody}}\n")
-	must(t, err)
+	simtest.Must(t, err)
 	d, err := w.action().Open(t.Context(), p, t.TempDir())
-	must(t, err)
+	simtest.Must(t, err)
 	if err := d.Do(t.Context(), p.Steps[0], &actiontest.Told{}); err == nil || !strings.Contains(err.Error(), "does not scale: not within 300ms: FailedGetScale") {
 		t.Errorf("%v", err)
 	}
@@ -313,7 +275,7 @@ func TestInReadOnlyModeTheDifferenceIsItsOwn(t *testing.T) {
 
 func TestParamsAreRefused(t *testing.T) {
 	good := func() *apply.Params { return apply.Info().Params().(*apply.Params) }
-	must(t, good().Validate())
+	simtest.Must(t, good().Validate())
 	for says, change := range map[string]func(*apply.Params){
 		"patience must be longer": func(p *apply.Params) { p.Patience = 0 },
 		"not a pattern of files":  func(p *apply.Params) { p.Files = []string{"../a"} },

@@ -1,8 +1,6 @@
 package backups_test
 
 import (
-	"context"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -12,22 +10,17 @@ import (
 
 	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/actions/actiontest"
-	acts "github.com/254carbon/gonogo/actions/all"
 	"github.com/254carbon/gonogo/actions/backups"
-	"github.com/254carbon/gonogo/internal/platform"
-	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/internal/sim"
+	"github.com/254carbon/gonogo/internal/sim/simtest"
 	"github.com/254carbon/gonogo/probes"
-	"github.com/254carbon/gonogo/probes/all"
 )
 
 var schedules = schema.GroupVersionResource{Group: "velero.io", Version: "v1", Resource: "schedules"}
 
 type world struct {
-	*sim.Sim
-	profile  *profile.Profile
-	platform *platform.Platform
-	action   actions.Action
+	simtest.World
+	action actions.Action
 }
 
 // start is the simulated platform with the action over it.
@@ -36,51 +29,28 @@ func start(t *testing.T) *world { t.Helper(); return startAt(t, 20*time.Millisec
 // startAt is the same, with controllers that look once in a while.
 func startAt(t *testing.T, tick time.Duration) *world {
 	t.Helper()
-	s, err := sim.Start(t.Context(), sim.Options{Tick: tick})
-	must(t, err)
-	t.Cleanup(func() { _ = s.Close() })
-	p, err := profile.Builtin(profile.DefaultName, all.Kinds(), acts.Kinds()...)
-	must(t, err)
-	p = s.Profile(p)
-	x, err := platform.Open(p, s.Platform(platform.Options{Log: slog.New(slog.DiscardHandler), StateDir: t.TempDir()}))
-	must(t, err)
-	t.Cleanup(x.Close)
-	declared, _ := p.Action("backup-schedule")
+	base := simtest.Start(t, sim.Options{Tick: tick})
+	declared, _ := base.Profile.Action("backup-schedule")
 	params := *declared.Params.(*backups.Params)
 	params.Patience = 5 * time.Second
 	a := backups.New(actions.Spec{ID: "backup-schedule", Kind: "backup-schedule", Title: "Mend backup schedules"}, params, backups.Deps{
-		Cluster: x.Cluster.Writer(),
-		Pause: func(ctx context.Context, _ time.Duration) error {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(20 * time.Millisecond):
-				return nil
-			}
-		},
+		Cluster: base.Platform.Cluster.Writer(), Pause: simtest.Pause(20 * time.Millisecond),
 	})
-	return &world{Sim: s, profile: p, platform: x, action: a}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	return &world{World: base, action: a}
 }
 
 // change changes a schedule of the platform.
 func (w *world) change(t *testing.T, name string, change func(spec map[string]any)) {
 	t.Helper()
 	_, err := w.Kube.Mutate(schedules, "velero", name, func(o map[string]any) { change(o["spec"].(map[string]any)) })
-	must(t, err)
+	simtest.Must(t, err)
 }
 
 func (w *world) plan(t *testing.T) actions.Plan {
 	t.Helper()
 	p, err := w.action.Plan(t.Context(), nil)
-	must(t, err)
-	must(t, p.Validate())
+	simtest.Must(t, err)
+	simtest.Must(t, p.Validate())
 	return p
 }
 
@@ -88,29 +58,26 @@ func (w *world) carry(t *testing.T, p actions.Plan) (errs []error, said string) 
 	t.Helper()
 	out := &actiontest.Told{}
 	d, err := w.action.Open(t.Context(), p, t.TempDir())
-	must(t, err)
+	simtest.Must(t, err)
 	for _, s := range p.Steps {
 		if err := d.Do(t.Context(), s, out); err != nil {
 			errs = append(errs, err)
 		}
 	}
-	must(t, d.Close())
+	simtest.Must(t, d.Close())
 	return errs, strings.Join(out.Lines(), "\n")
 }
 
 // asked asks the check of the profile that is about schedules.
 func (w *world) asked(t *testing.T) probes.Result {
 	t.Helper()
-	check, _ := w.profile.Check("backup-schedules")
-	probe, err := all.Build(check, w.platform)
-	must(t, err)
-	return probes.Ask(t.Context(), probes.Check{Spec: check.Spec, Probe: probe}, w.Now)
+	return w.Ask(t, "backup-schedules")
 }
 
 // damage takes one schedule away, pauses another, and has the third run at another time and leave something out.
 func (w *world) damage(t *testing.T) {
 	t.Helper()
-	must(t, w.Kube.Delete(schedules, "velero", "postgres-backup"))
+	simtest.Must(t, w.Kube.Delete(schedules, "velero", "postgres-backup"))
 	w.change(t, "daily-backup", func(spec map[string]any) { spec["paused"] = true })
 	w.change(t, "critical-backup", func(spec map[string]any) {
 		spec["schedule"] = "0 4 * * 0"
@@ -129,8 +96,8 @@ func TestSchedulesAreMended(t *testing.T) {
 	if r := w.asked(t); r.Status != probes.Pass {
 		t.Errorf("the check says %s: %s (%v)", r.Status, r.Summary, r.Err)
 	}
-	o, err := w.platform.Cluster.Writer().Get(t.Context(), schedules, "velero", "critical-backup")
-	must(t, err)
+	o, err := w.Platform.Cluster.Writer().Get(t.Context(), schedules, "velero", "critical-backup")
+	simtest.Must(t, err)
 	if left, _, _ := unstructured.NestedStringSlice(o.Object, "spec", "template", "excludedResources"); len(left) != 1 {
 		t.Error("what the profile does not declare was changed")
 	}
@@ -166,7 +133,7 @@ func TestWhatSomethingElseManagesIsLeft(t *testing.T) {
 		o["spec"].(map[string]any)["paused"] = true
 		o["metadata"].(map[string]any)["annotations"] = map[string]any{"meta.helm.sh/release-name": "velero"}
 	})
-	must(t, err)
+	simtest.Must(t, err)
 	p := w.plan(t)
 	if len(p.Steps) != 0 || !strings.Contains(strings.Join(p.Notes, "\n"), "daily-backup is left as it is (paused: true → false): Helm manages it") {
 		t.Errorf("%+v", p)
@@ -175,7 +142,7 @@ func TestWhatSomethingElseManagesIsLeft(t *testing.T) {
 
 func TestAServerThatDoesNotLookIsNamed(t *testing.T) {
 	w := startAt(t, time.Hour)
-	must(t, w.Kube.Delete(schedules, "velero", "postgres-backup"))
+	simtest.Must(t, w.Kube.Delete(schedules, "velero", "postgres-backup"))
 	errs, said := w.carry(t, w.plan(t))
 	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "Velero has not looked at it within 5s") {
 		t.Errorf("%v\n%s", errs, said)
@@ -188,7 +155,7 @@ func TestARefusalOfVeleroIsTold(t *testing.T) {
 		o["spec"].(map[string]any)["paused"] = true
 		o["status"] = map[string]any{"phase": "FailedValidation", "validationErrors": []any{"no such location \x1b[31m"}}
 	})
-	must(t, err)
+	simtest.Must(t, err)
 	errs, said := w.carry(t, w.plan(t))
 	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "schedule daily-backup: Velero refuses it: no such location") || strings.Contains(errs[0].Error(), "\x1b") {
 		t.Errorf("%v\n%s", errs, said)
@@ -204,7 +171,7 @@ func TestParamsAreRefused(t *testing.T) {
 		p.Schedules = []backups.Schedule{{Name: "daily", Cron: "0 2 * * *", Namespaces: []string{"a"}}}
 		return p
 	}
-	must(t, good().Validate())
+	simtest.Must(t, good().Validate())
 	for says, change := range map[string]func(*backups.Params){
 		"at least one schedule":    func(p *backups.Params) { p.Schedules = nil },
 		"declared twice":           func(p *backups.Params) { p.Schedules = append(p.Schedules, p.Schedules[0]) },

@@ -1,10 +1,8 @@
 package backuptest_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,24 +15,19 @@ import (
 
 	"github.com/254carbon/gonogo/actions"
 	"github.com/254carbon/gonogo/actions/actiontest"
-	acts "github.com/254carbon/gonogo/actions/all"
 	"github.com/254carbon/gonogo/actions/backuptest"
-	"github.com/254carbon/gonogo/internal/platform"
-	"github.com/254carbon/gonogo/internal/profile"
 	"github.com/254carbon/gonogo/internal/sim"
+	"github.com/254carbon/gonogo/internal/sim/simtest"
 	"github.com/254carbon/gonogo/internal/sim/world"
 	"github.com/254carbon/gonogo/probes"
-	"github.com/254carbon/gonogo/probes/all"
 	"github.com/254carbon/gonogo/probes/evidence"
 )
 
-// world is the simulated platform with the action over it.
+// platformWorld is the simulated platform with the action over it.
 type platformWorld struct {
-	*sim.Sim
-	profile  *profile.Profile
-	platform *platform.Platform
-	params   backuptest.Params
-	deps     backuptest.Deps
+	simtest.World
+	params backuptest.Params
+	deps   backuptest.Deps
 }
 
 func start(t *testing.T) *platformWorld { t.Helper(); return startAt(t, 200*time.Millisecond) }
@@ -42,36 +35,14 @@ func start(t *testing.T) *platformWorld { t.Helper(); return startAt(t, 200*time
 // startAt is the simulated platform with controllers that look once in a while.
 func startAt(t *testing.T, tick time.Duration) *platformWorld {
 	t.Helper()
-	s, err := sim.Start(t.Context(), sim.Options{Tick: tick})
-	must(t, err)
-	t.Cleanup(func() { _ = s.Close() })
-	p, err := profile.Builtin(profile.DefaultName, all.Kinds(), acts.Kinds()...)
-	must(t, err)
-	p = s.Profile(p)
-	x, err := platform.Open(p, s.Platform(platform.Options{Log: slog.New(slog.DiscardHandler), StateDir: t.TempDir()}))
-	must(t, err)
-	t.Cleanup(x.Close)
-	declared, _ := p.Action("backup-test")
-	w := &platformWorld{Sim: s, profile: p, platform: x, params: *declared.Params.(*backuptest.Params)}
+	base := simtest.Start(t, sim.Options{Tick: tick})
+	declared, _ := base.Profile.Action("backup-test")
+	w, x := &platformWorld{World: base, params: *declared.Params.(*backuptest.Params)}, base.Platform
 	w.deps = backuptest.Deps{
 		Cluster: x.Cluster.Writer(), Record: x.Evidence, Log: x.PodLog, Store: x.MinIO, Fetch: x.Fetch, By: "ops@bastion", Now: x.Now,
-		Pause: func(ctx context.Context, _ time.Duration) error {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(100 * time.Millisecond):
-				return nil
-			}
-		},
+		Pause: simtest.Pause(100 * time.Millisecond),
 	}
 	return w
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func (w *platformWorld) action() actions.Action {
@@ -87,11 +58,11 @@ func (w *platformWorld) plan(t *testing.T, inputs ...string) actions.Plan {
 	}
 	a := w.action()
 	in, err := a.Spec().Settle(in)
-	must(t, err)
+	simtest.Must(t, err)
 	p, err := a.Plan(t.Context(), in)
-	must(t, err)
+	simtest.Must(t, err)
 	p.Action, p.Inputs = "backup-test", in
-	must(t, p.Validate())
+	simtest.Must(t, p.Validate())
 	return p
 }
 
@@ -100,7 +71,7 @@ func (w *platformWorld) carry(t *testing.T, p actions.Plan, folder string, meddl
 	t.Helper()
 	out := &actiontest.Told{}
 	d, err := w.action().Open(t.Context(), p, folder)
-	must(t, err)
+	simtest.Must(t, err)
 	for _, s := range p.Steps {
 		if len(errs) > 0 && !s.Cleanup {
 			continue
@@ -112,28 +83,23 @@ func (w *platformWorld) carry(t *testing.T, p actions.Plan, folder string, meddl
 			errs = append(errs, fmt.Errorf("%s: %w", s.ID, err))
 		}
 	}
-	must(t, d.Close())
+	simtest.Must(t, d.Close())
 	return errs, strings.Join(out.Lines(), "\n")
 }
 
 func (w *platformWorld) suffix(t *testing.T, folder string) string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(folder, "test.json"))
-	must(t, err)
+	simtest.Must(t, err)
 	var s struct{ Suffix string }
-	must(t, json.Unmarshal(raw, &s))
+	simtest.Must(t, json.Unmarshal(raw, &s))
 	return s.Suffix
 }
 
-func (w *platformWorld) asked(t *testing.T, id probes.ID) probes.Result {
+func (w *platformWorld) asked(t *testing.T, id probes.ID) (r probes.Result) {
 	t.Helper()
-	check, _ := w.profile.Check(id)
-	probe, err := all.Build(check, w.platform)
-	must(t, err)
-	var r probes.Result
 	for range 100 { // until the watch has seen it
-		r = probes.Ask(t.Context(), probes.Check{Spec: check.Spec, Probe: probe}, w.Now)
-		if r.Status == probes.Pass {
+		if r = w.Ask(t, id); r.Status == probes.Pass {
 			return r
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -154,7 +120,7 @@ func (w *platformWorld) left(t *testing.T) (names []string) {
 		of("velero.io", "v1", "deletebackuprequests"), of("velero.io", "v1", "downloadrequests"),
 	} {
 		list, err := w.Kube.List(r, "", nil)
-		must(t, err)
+		simtest.Must(t, err)
 		for _, o := range list {
 			u := unstructured.Unstructured{Object: o}
 			if u.GetLabels()["gonogo.io/backup-test"] != "" || strings.HasPrefix(u.GetName(), "gonogo-test-") || strings.HasPrefix(u.GetNamespace()+u.GetName(), "gonogo-restored-") {
@@ -222,13 +188,13 @@ func TestWhatDoesNotComeBackIsNamed(t *testing.T) {
 		return func(t *testing.T, w *platformWorld, suffix string) {
 			t.Helper()
 			_, err := w.Kube.Mutate(resource, space+suffix, "gonogo-canary", edit)
-			must(t, err)
+			simtest.Must(t, err)
 		}
 	}
 	const restored = "gonogo-restored-"
 	for name, c := range map[string]change{
 		"a missing item": {"compare", func(t *testing.T, w *platformWorld, suffix string) {
-			must(t, w.Kube.Delete(of("", "v1", "secrets"), restored+suffix, "gonogo-canary"))
+			simtest.Must(t, w.Kube.Delete(of("", "v1", "secrets"), restored+suffix, "gonogo-canary"))
 		}, "Secret gonogo-canary is missing"},
 		"one byte": {"compare", mutate(of("", "v1", "configmaps"), restored, func(o map[string]any) {
 			data := o["data"].(map[string]any)
@@ -355,7 +321,7 @@ func TestPhasesAreTakenAtTheirWord(t *testing.T) {
 func TestAServerThatDoesNotLook(t *testing.T) {
 	w := start(t)
 	w.params.Patience, w.params.Cleaning = 500*time.Millisecond, 500*time.Millisecond
-	must(t, world.Halt(w.Kube, "velero"))
+	simtest.Must(t, world.Halt(w.Kube, "velero"))
 	folder := t.TempDir()
 	p := w.plan(t)
 	errs, said := w.carry(t, p, folder, nil)
@@ -366,7 +332,7 @@ func TestAServerThatDoesNotLook(t *testing.T) {
 	if kept := w.kept(t); len(kept) > 0 {
 		t.Errorf("the record says %+v", kept)
 	}
-	must(t, w.Kube.Delete(of("", "v1", "configmaps"), "kube-system", haltOf(t, w))) // it looks again, and the run is resumed
+	simtest.Must(t, w.Kube.Delete(of("", "v1", "configmaps"), "kube-system", haltOf(t, w))) // it looks again, and the run is resumed
 	w.params.Cleaning = 10 * time.Second
 	errs, said = w.carry(t, p, folder, nil)
 	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "this test has ended") {
@@ -380,7 +346,7 @@ func TestAServerThatDoesNotLook(t *testing.T) {
 func haltOf(t *testing.T, w *platformWorld) string {
 	t.Helper()
 	list, err := w.Kube.List(of("", "v1", "configmaps"), "kube-system", nil)
-	must(t, err)
+	simtest.Must(t, err)
 	for _, o := range list {
 		if u := (&unstructured.Unstructured{Object: o}); strings.HasPrefix(u.GetName(), "simulation-halts-") {
 			return u.GetName()
@@ -440,7 +406,7 @@ func TestASampleThatCannotBe(t *testing.T) {
 	_, err := w.Kube.Apply(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{
 		"namespace": "vault-prod", "name": "held", "finalizers": []any{"example.com/hold"},
 	}})
-	must(t, err)
+	simtest.Must(t, err)
 	errs, said := w.carry(t, w.plan(t, "sample=vault-prod"), t.TempDir(), nil)
 	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "ConfigMap held in vault-prod has finalizers (example.com/hold)") {
 		t.Errorf("%v\n%s", errs, said)
@@ -455,7 +421,7 @@ func TestASampleOfWhatIsReal(t *testing.T) {
 	make := func(name string, data map[string]any) {
 		t.Helper()
 		_, err := w.Kube.Apply(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"namespace": "vault-prod", "name": name}, "data": data})
-		must(t, err)
+		simtest.Must(t, err)
 	}
 	make("settings", map[string]any{"a": "1"})
 	make("busy", map[string]any{"a": "1"})
@@ -473,7 +439,7 @@ func TestASampleOfWhatIsReal(t *testing.T) {
 	}
 	errs, said = w.carry(t, w.plan(t, "sample=vault-prod", "again=true"), t.TempDir(), func(step, suffix string) {
 		if step == "sample-compare" {
-			must(t, w.Kube.Delete(of("", "v1", "configmaps"), "gonogo-restored-"+suffix+"-1", "settings"))
+			simtest.Must(t, w.Kube.Delete(of("", "v1", "configmaps"), "gonogo-restored-"+suffix+"-1", "settings"))
 		}
 	})
 	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "ConfigMap settings in vault-prod is missing") {
@@ -487,9 +453,9 @@ func TestASampleOfWhatIsReal(t *testing.T) {
 func TestWhatIsNotItsOwnStays(t *testing.T) {
 	w := start(t)
 	folder := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(folder, "test.json"), []byte(`{"suffix":"taken","nonce":"n"}`), 0o600))
+	simtest.Must(t, os.WriteFile(filepath.Join(folder, "test.json"), []byte(`{"suffix":"taken","nonce":"n"}`), 0o600))
 	_, err := w.Kube.Apply(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "gonogo-restored-taken"}})
-	must(t, err)
+	simtest.Must(t, err)
 	errs, _ := w.carry(t, w.plan(t), folder, nil)
 	text := fmt.Sprint(errs)
 	if !strings.Contains(text, "there is a Namespace gonogo-restored-taken already, which is not this test's") || !strings.Contains(text, "does not have the label of this test and stays") {
@@ -505,7 +471,7 @@ func TestThePlanSaysHowFarItReaches(t *testing.T) {
 	if p := w.plan(t); !strings.Contains(p.Summary, "objects and a volume") || !strings.Contains(strings.Join(p.Notes, "\n"), "bucket 254carbon-backups: versioning off") {
 		t.Errorf("%s\n%v", p.Summary, p.Notes)
 	}
-	must(t, w.Kube.Delete(of("storage.k8s.io", "v1", "storageclasses"), "", "local-path"))
+	simtest.Must(t, w.Kube.Delete(of("storage.k8s.io", "v1", "storageclasses"), "", "local-path"))
 	if p := w.plan(t); !strings.Contains(strings.Join(p.Notes, "\n"), "the proof is of objects alone, not of what volumes hold: the cluster has no default storage class") {
 		t.Error(p.Notes)
 	}
@@ -517,7 +483,7 @@ func TestThePlanSaysHowFarItReaches(t *testing.T) {
 
 func TestParamsAreRefused(t *testing.T) {
 	good := func() *backuptest.Params { return backuptest.Info().Params().(*backuptest.Params) }
-	must(t, good().Validate())
+	simtest.Must(t, good().Validate())
 	for says, change := range map[string]func(*backuptest.Params){
 		"not the name of a namespace":   func(p *backuptest.Params) { p.Namespace = "../x" },
 		"volume is auto or never":       func(p *backuptest.Params) { p.Volume = "maybe" },
